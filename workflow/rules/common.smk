@@ -1,0 +1,135 @@
+"""What the stages share: the checked config and the paths of results."""
+
+import os
+import sys
+from pathlib import Path
+
+import yaml
+
+SCRIPTS = Path(workflow.basedir, "workflow", "scripts")
+sys.path.insert(0, str(SCRIPTS))
+
+from redress.experiment import ConfigError, Experiment
+
+# Everything that belongs to one original model.
+RUN = "results/runs/{dataset}/{manipulation}/n{n}/seed{seed}"
+LOGS = "results/logs/{dataset}/{manipulation}/n{n}/seed{seed}"
+TABLES = [f"results/tables/{name}.csv" for name in ("candidates", "selected", "times")]
+
+
+wildcard_constraints:
+    dataset=r"[^/]+",
+    manipulation=r"[^/]+",
+    n=r"\d+",
+    seed=r"\d+",
+    method=r"[^/]+",
+    fraction=r"[0-9.e-]+",
+    candidate=r"[^/]+",
+    statistic=r"[^/]+",
+    over=r"training_set|deletion_set_[0-9.e-]+",
+
+
+def readable_yaml(path):
+    """`path`, once it is known to exist and to be YAML; one line and the end otherwise."""
+    try:
+        yaml.safe_load(Path(path).read_text())
+    except OSError as error:
+        sys.exit(f"{path}: {error.strerror}")
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        sys.exit(f"{path}{where}: not valid YAML: {getattr(error, 'problem', None) or error}")
+    return path
+
+
+def checked_experiment(config):
+    """The experiment that `config` describes; one line and the end if it cannot be run."""
+    try:
+        return Experiment(config, local=workflow.local_exec)
+    except ConfigError as error:
+        names = [str(path) for path in workflow.overwrite_configfiles] or ["config.yaml"]
+        sys.exit(f"{' + '.join(names)}: {error}")
+
+
+def script(name):
+    """The path of a script as a rule's parameter.
+
+    Takes `output` so that Snakemake does not track it: moving the project is no reason to run it again.
+    """
+    return lambda wildcards, output: os.path.relpath(SCRIPTS / f"{name}.py")
+
+
+def scenario_arguments(wildcards, output):
+    """The arguments that name a scenario and say how to run; untracked, for the path holds the names."""
+    names = f"--dataset {wildcards.dataset} --manipulation {wildcards.manipulation}"
+    return f"{names} --n {wildcards.n} --seed {wildcards.seed} {experiment.runtime}"
+
+
+def settings(wildcards):
+    """Model, recipe and manipulation of a scenario, as JSON."""
+    return experiment.settings(wildcards.dataset, wildcards.manipulation)
+
+
+def run_files(pattern, **values):
+    """`pattern` under RUN, for every original model and all combinations of `values`."""
+    return [
+        path
+        for original in experiment.originals()
+        for path in expand(f"{RUN}/{pattern}", **vars(original), **values)
+    ]
+
+
+def statistic_files(method, candidates=None):
+    """Patterns of the shared statistics that candidates (default: all) of a method need."""
+    names = {"training_set": "training_set", "deletion_set": "deletion_set_{fraction}"}
+    return [
+        f"{RUN}/importance/{statistic}/{names[over]}.safetensors"
+        for statistic, over in experiment.statistics(method, candidates)
+    ]
+
+
+def hyperparameters(method):
+    """The candidates of a job as JSON; untracked, for each one's file name already holds its own."""
+    return lambda wildcards, output: experiment.hyperparameters(
+        method, [os.path.basename(path).removesuffix(".json") for path in output]
+    )
+
+
+def unlearning_sources(method, script="unlearn"):
+    """Fingerprint of the code behind a method's jobs."""
+    return lambda wildcards: experiment.scenario_sources(
+        script, wildcards.dataset, wildcards.manipulation, methods=method
+    )
+
+
+def selections():
+    """Every selection."""
+    return run_files(
+        "selection/{method}/{fraction}.json",
+        method=experiment.methods,
+        fraction=experiment.fractions,
+    )
+
+
+def saved_models():
+    """Weights of the selected models, if they are to be kept."""
+    if not experiment.save_models:
+        return []
+    return run_files(
+        "models/{method}/{fraction}.safetensors",
+        method=experiment.methods,
+        fraction=experiment.fractions,
+    )
+
+
+def figure_files(*endings):
+    """The figures in the given formats."""
+    return expand("results/figures/{figure}.{ending}", figure=experiment.figures(), ending=endings)
+
+
+onstart:
+    # The default limit of 100 job starts a second leaves a timer behind for every finished job, each of
+    # which then wakes the scheduler once a second: after 100 jobs it takes half a core. A local run needs
+    # no such limit, because --cores is one.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None

@@ -1,0 +1,21 @@
+rule train:
+    input:
+        data=rules.prepare.output,
+        draw=rules.manipulate.output,
+    output:
+        f"{RUN}/original.safetensors",
+    log:
+        f"{LOGS}/train.log",
+    conda:
+        "../../envs/training.yaml"
+    threads: experiment.threads
+    resources:
+        gpu=experiment.gpu,
+    params:
+        script=script("train"),
+        scenario=scenario_arguments,
+        settings=settings,
+        sources=lambda wc: experiment.scenario_sources("train", wc.dataset, wc.manipulation),
+    shell:
+        "python {params.script} {params.scenario} --settings {params.settings:q}"
+        " --data {input.data} --draw {input.draw} --output {output} > {log} 2>&1"

@@ -1,0 +1,74 @@
+"""Any images in folders: `train/<class>/*` and `test/<class>/*` under one path, resized to one size."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from redress.data import Description, Pool
+
+ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+log = logging.getLogger("redress")
+
+
+def describe(*, path: str, image_size: int, color: Literal["rgb", "grey"] = "rgb") -> Description:
+    """Raises OSError or ValueError where the folders are missing, empty or do not agree."""
+    root = Path(path)
+    classes = _classes(root / "train")
+    other = set(classes).symmetric_difference(_classes(root / "test"))
+    if other:
+        raise ValueError(f"{root}: train and test do not have the same classes: {', '.join(sorted(other))}")
+    counts = [len(_images(root / "train" / name)) for name in classes]
+    return Description(classes, counts, channels=3 if color == "rgb" else 1, image_size=image_size)
+
+
+def load(*, path: str, image_size: int, color: Literal["rgb", "grey"] = "rgb") -> Pool:
+    """Raises ValueError naming the files that cannot be read as images."""
+    classes = describe(path=path, image_size=image_size, color=color).classes
+    train, test = (_split(Path(path, part), classes, image_size, color) for part in ("train", "test"))
+    return Pool(*train, *test, classes)
+
+
+def _classes(folder: Path) -> list[str]:
+    """Names of the class folders, in the order of their labels."""
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder; expected <path>/train/<class>/ and <path>/test/<class>/")
+    names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    if len(names) < 2:
+        raise ValueError(f"{folder}: {len(names)} class folders, at least 2 are needed")
+    for name in names:
+        if not _images(folder / name):
+            raise ValueError(f"{folder / name}: no images ({', '.join(ENDINGS)})")
+    return names
+
+
+def _images(folder: Path) -> list[str]:
+    return sorted(entry.path for entry in os.scandir(folder) if entry.name.lower().endswith(ENDINGS))
+
+
+def _split(folder: Path, classes: list[str], size: int, color: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 (N, C, size, size) and labels int64 (N,) of one part."""
+    from PIL import Image, UnidentifiedImageError
+
+    files = [(file, label) for label, name in enumerate(classes) for file in _images(folder / name)]
+    channels, mode = (3, "RGB") if color == "rgb" else (1, "L")
+    images = np.empty((len(files), channels, size, size), dtype=np.uint8)
+    unreadable = []
+    for i, (file, _) in enumerate(files):
+        try:
+            with Image.open(file) as image:
+                resized = image.convert(mode)
+                if resized.size != (size, size):
+                    resized = resized.resize((size, size), Image.Resampling.BILINEAR)
+                images[i] = np.asarray(resized).reshape(size, size, channels).transpose(2, 0, 1)
+        except (OSError, UnidentifiedImageError, ValueError):
+            unreadable.append(file)
+        if i % 10_000 == 9_999:
+            log.info("%s: %d of %d images", folder, i + 1, len(files))
+    if unreadable:
+        shown = ", ".join(unreadable[:3]) + (" ..." if len(unreadable) > 3 else "")
+        raise ValueError(f"{len(unreadable)} files cannot be read as images: {shown}")
+    return images, np.array([label for _, label in files], dtype=np.int64)

@@ -1,0 +1,1 @@
+"""One file per statistic of the original model that a method's jobs share: `compute(...)`."""

@@ -1,0 +1,1 @@
+"""One file per method: `unlearn(task, *, ...)`, its keyword arguments are its hyperparameters."""

@@ -1,0 +1,40 @@
+"""Draw the figures from the tables, as PDF for papers and PNG for screens."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from redress import files
+from redress.figures import draw, styles_of
+from redress.job import log, parser, run
+
+
+def main(arguments: argparse.Namespace) -> None:
+    candidates = pd.read_csv(arguments.candidates)
+    originals = candidates[candidates["method"] == "original"]
+    selected = pd.read_csv(arguments.selected)
+    styles = styles_of(arguments.styles["methods"])
+    for name, (manipulation, column) in arguments.figures.items():
+        figure = draw(selected, originals, manipulation, column, styles, arguments.styles["datasets"])
+        for ending, metadata in (("pdf", {"CreationDate": None}), ("png", {"Software": None})):
+            with files.atomic(arguments.output_folder / f"{name}.{ending}") as temporary:
+                figure.savefig(temporary, metadata=metadata, dpi=300)
+        log.info("%s", name)
+
+
+if __name__ == "__main__":
+    cli = parser(__doc__)
+    cli.add_argument("--candidates", type=Path, required=True, help="candidates.csv")
+    cli.add_argument("--selected", type=Path, required=True, help="selected.csv")
+    cli.add_argument("--figures", type=json.loads, required=True, help="JSON: name to [manipulation, column]")
+    cli.add_argument(
+        "--styles",
+        type=json.loads,
+        required=True,
+        help='JSON: {"methods": [[name, {"label": ..., "color": ..., "marker": ...}], ...],'
+        ' "datasets": {name: label}}',
+    )
+    cli.add_argument("--output-folder", type=Path, required=True)
+    run(main, cli)

@@ -1,0 +1,1 @@
+"""The protocol of corrective unlearning: what every stage of the pipeline shares."""

@@ -1,0 +1,190 @@
+"""Whether a config makes sense, found out before anything runs: one line for what does not."""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from redress import plugins
+from redress.candidates import candidate_name, expand
+
+SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "config.schema.yaml"
+
+
+class ConfigError(ValueError):
+    """A config that cannot be run; the message names the key, what is wrong and what is allowed."""
+
+    def __init__(self, path: Iterable[str | int], problem: str):
+        super().__init__(f"{_dotted(path)}: {problem}")
+
+
+def _dotted(path: Iterable[str | int]) -> str:
+    text = ""
+    for key in path:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)
+    return text or "the config"
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The JSON schema, with a description of every key."""
+    content: dict[str, Any] = yaml.safe_load(SCHEMA.read_text())
+    return content
+
+
+@cache
+def _validator() -> Any:
+    def is_integer(_: Any, value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool)
+
+    types = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", is_integer)
+    kind = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=types)
+    return kind(schema())
+
+
+def check_shape(config: Mapping[str, Any]) -> None:
+    """Raise ConfigError for the first place at which `config` does not follow the schema."""
+    errors = sorted(_validator().iter_errors(config), key=lambda error: list(map(str, error.absolute_path)))
+    for error in errors:
+        raise ConfigError(*_explain(error))
+
+
+def _explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
+    """Where a schema violation is, and what to say about it."""
+    path: list[str | int] = list(error.absolute_path)
+    value: Any = error.instance
+    rule: Any = error.validator_value
+    limits = {
+        "minimum": "at least",
+        "maximum": "at most",
+        "exclusiveMinimum": "more than",
+        "exclusiveMaximum": "less than",
+    }
+    if error.validator == "anyOf":
+        return _explain(max(error.context, key=lambda inner: len(inner.absolute_path)))
+    if error.validator == "additionalProperties":
+        allowed = sorted(error.schema["properties"])
+        unknown = next(key for key in value if key not in allowed)
+        return [*path, unknown], f"unknown key{_did_you_mean(unknown, allowed)}"
+    if error.validator == "required":
+        missing = next(key for key in rule if key not in value)
+        return [*path, missing], "is missing"
+    if error.validator == "type":
+        return path, f"{value!r} {_wrong_type(value, rule)}"
+    if error.validator == "enum":
+        return path, f"{value!r} is not allowed: {' or '.join(rule)}"
+    if error.validator in limits:
+        return path, f"{value!r} is out of range: {limits[error.validator]} {rule}"
+    if error.validator in ("minItems", "minProperties", "minLength"):
+        return path, "is empty: at least one entry is needed"
+    if error.validator == "uniqueItems":
+        twice = next(item for i, item in enumerate(value) if item in value[:i])
+        return path, f"{twice!r} stands there twice"
+    if error.validator == "pattern":
+        return path, f"{value!r} is not a name: letters, digits, '-' and '_' (values may hold '.')"
+    return path, error.message
+
+
+def _wrong_type(value: Any, rule: str | list[str]) -> str:
+    words = {
+        "integer": "an integer",
+        "number": "a number",
+        "boolean": "true or false",
+        "array": "a list",
+        "object": "a block of keys",
+        "string": "text",
+    }
+    kinds = [rule] if isinstance(rule, str) else rule
+    allowed = " or ".join(words[kind] for kind in kinds)
+    if isinstance(value, str) and _is_number(value) and {"number", "integer"} & set(kinds):
+        return f"is text, not a number: write {_as_yaml_number(value)} without quotes"
+    return f"is not {allowed}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _as_yaml_number(text: str) -> str:
+    """How to write `text` so that YAML 1.1 reads a number: it takes 1e6 for text, 1.0e+6 for a number."""
+    number = float(text)
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    known = sorted(known)
+    close = difflib.get_close_matches(str(word), known, n=1)
+    hint = f", did you mean '{close[0]}'?" if close else ";"
+    return f"{hint} allowed: {', '.join(known) or 'none'}"
+
+
+def check_plugin(path: list[str | int], package: str, name: str) -> None:
+    """Raise ConfigError unless `package` has a file for `name`."""
+    known = plugins.names(package)
+    if name not in known:
+        raise ConfigError(path, f"there is no {package}/{name}.py{_did_you_mean(name, known)}")
+
+
+def check_settings(
+    path: list[str | int], given: Mapping[str, Any], parameters: Mapping[str, plugins.Parameter]
+) -> None:
+    """Raise ConfigError unless `given` fits the `parameters` of a function or class."""
+    for key, value in given.items():
+        if key not in parameters:
+            raise ConfigError([*path, key], f"unknown key{_did_you_mean(key, parameters)}")
+        if not parameters[key].accepts(value):
+            if isinstance(value, str) and _is_number(value) and parameters[key].kind in ("int", "float"):
+                problem = _wrong_type(value, "number")
+            else:
+                problem = f"is not allowed: {parameters[key].allowed}"
+            raise ConfigError([*path, key], f"{value!r} {problem}")
+    for key, parameter in parameters.items():
+        if parameter.required and key not in given:
+            raise ConfigError([*path, key], f"is missing: {parameter.allowed}")
+
+
+def check_method(name: str, block: Mapping[str, Any]) -> None:
+    """Raise ConfigError unless the method exists and its grid holds candidates it can run, each once."""
+    path: list[str | int] = ["methods", name]
+    check_plugin(path, "methods", name)
+    grid_path = [*path, "grid"]
+    parameters = plugins.keywords("methods", name, "unlearn")
+    seen: set[str] = set()
+    for candidate in expand(block["grid"]):
+        check_settings(grid_path, candidate, parameters)
+        text = candidate_name(candidate)
+        if text in seen:
+            raise ConfigError(grid_path, f"the candidate {text} stands there twice")
+        seen.add(text)
+        for statistic, _ in plugins.statistics(name, candidate):
+            check_plugin(grid_path, "importances", statistic)
+
+
+def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `config` with the schema's defaults where keys are missing."""
+    filled = _fill(config, schema())
+    for name, block in filled["datasets"].items():
+        block.setdefault("source", {"name": name})
+        block.setdefault("label", name)
+    return filled
+
+
+def _fill(value: Any, rules: Mapping[str, Any]) -> Any:
+    if "$ref" in rules:
+        rules = schema()["$defs"][rules["$ref"].rsplit("/", 1)[1]]
+    if not isinstance(value, Mapping):
+        return value
+    known, other = rules.get("properties", {}), rules.get("additionalProperties", {})
+    filled = {key: rule["default"] for key, rule in known.items() if "default" in rule}
+    for key, inner in value.items():
+        rule = known.get(key, other)
+        filled[key] = _fill(inner, rule) if isinstance(rule, Mapping) else inner
+    return filled

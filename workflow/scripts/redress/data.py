@@ -1,0 +1,70 @@
+"""Datasets before any job reads them: what a source of images gives, and the splits made of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from redress.seeds import seed_for
+
+
+@dataclass(frozen=True)
+class Description:
+    """What can be known of a dataset without loading its images."""
+
+    classes: list[str]
+    train_per_class: list[int]
+    channels: int
+    image_size: int  # pixels, images are square
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What a source of images gives: its official training set and test pool.
+
+    Images are uint8 (N, C, H, W), labels int64 (N,).
+    """
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    classes: list[str]
+
+
+def split(pool: Pool, validation_size: float, name: str) -> dict[str, np.ndarray]:
+    """Prepared arrays `{split}_images` and `{split}_labels` for train, validation and test.
+
+    Validation is a stratified share of the official test pool (or that many samples, if
+    `validation_size` is an integer) and disjoint from the test set that is left, so that the training
+    set keeps its published size. The draw depends on the dataset's `name` alone.
+    """
+    from sklearn.model_selection import train_test_split
+
+    validation, test = train_test_split(
+        np.arange(len(pool.test_labels)),
+        train_size=validation_size,
+        stratify=pool.test_labels,
+        random_state=seed_for("validation split", name) % 2**32,
+    )
+    validation, test = np.sort(validation), np.sort(test)
+    return {
+        "train_images": pool.train_images,
+        "train_labels": pool.train_labels,
+        "validation_images": pool.test_images[validation],
+        "validation_labels": pool.test_labels[validation],
+        "test_images": pool.test_images[test],
+        "test_labels": pool.test_labels[test],
+    }
+
+
+def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel of uint8 (N, C, H, W), on the scale 0 to 1."""
+    levels = np.arange(256) / 255
+    means, deviations = [], []
+    for channel in range(images.shape[1]):
+        # From the histogram: exact, and no copy of the dataset in floating point.
+        counts = np.bincount(images[:, channel].ravel(), minlength=256)
+        mean = float(counts @ levels / counts.sum())
+        means.append(mean)
+        deviations.append(float(np.sqrt(counts @ (levels - mean) ** 2 / counts.sum())))
+    return means, deviations

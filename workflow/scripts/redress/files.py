@@ -1,0 +1,94 @@
+"""Reading and writing results: always atomically, never through pickle, tensors with their SHA-256."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+class DamagedFileError(ValueError):
+    """A file that is not what was written; the message names it and the way to get it back."""
+
+    def __init__(self, path: str | Path, what: str):
+        super().__init__(f"{path}: {what}; delete it and run snakemake again to rebuild it")
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path`, renamed to it when the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write `content` as JSON. NaN and infinity, which JSON does not have, raise ValueError."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Raises DamagedFileError where the file is not JSON."""
+    try:
+        return json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise DamagedFileError(path, "not valid JSON") from error
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file's bytes."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def digest_of(arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over names, dtypes, shapes and bytes of `arrays`."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name], order="C")
+        digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        digest.update(array.reshape(-1).data)
+    return digest.hexdigest()
+
+
+def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
+    """Write `arrays` as safetensors; `about` (anything JSON can hold) and their SHA-256 go into the header."""
+    from safetensors.numpy import save_file
+
+    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    header = {"about": json.dumps(about), "sha256": digest_of(arrays)}
+    with atomic(path) as temporary:
+        save_file(arrays, temporary, metadata=header)
+
+
+def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """What `save_arrays` wrote: the arrays and `about`.
+
+    Raises DamagedFileError if the file is truncated or its content does not have the recorded SHA-256.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            header = file.metadata()
+    except (SafetensorError, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise DamagedFileError(path, f"cannot be read ({error})") from error
+    if digest_of(arrays) != header["sha256"]:
+        raise DamagedFileError(path, "its content does not match its SHA-256")
+    return arrays, json.loads(header["about"])

@@ -1,0 +1,95 @@
+"""The shell around a job: its command line, its device, its log and its one-line errors."""
+
+import argparse
+import gc
+import json
+import logging
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from redress.sources import fingerprint
+
+log = logging.getLogger("redress")
+
+
+class BadInputError(ValueError):
+    """Something the user can mend; the message says what is wrong, where, and what is allowed."""
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser that every script extends; `description` is the script's docstring."""
+    return argparse.ArgumentParser(
+        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+
+
+def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
+    """Parse the command line and run `main`. What the user can mend ends in one line and exit code 1."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
+    )
+    arguments = parser.parse_args()
+    gc.freeze()  # what the imports made is there to stay: looking it over once more at exit takes 0.15 s
+    try:
+        main(arguments)
+    except (ValueError, OSError) as error:
+        if os.environ.get("REDRESS_TRACEBACK"):
+            raise
+        raise SystemExit(f"error: {error}") from error
+
+
+def add_scenario(parser: argparse.ArgumentParser) -> None:
+    """The arguments that name an original model: what is trained on what, after which manipulation."""
+    parser.add_argument("--dataset", required=True, help="its name in config")
+    parser.add_argument("--manipulation", required=True, help="a file in manipulations/")
+    parser.add_argument("--n", type=int, required=True, help="number of manipulated samples, |S_m|")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="the prepared dataset")
+    parser.add_argument("--draw", type=Path, required=True, help="S_m, as manipulate.py drew it")
+    parser.add_argument(
+        "--settings",
+        type=json.loads,
+        required=True,
+        help='JSON: {"model": {"name": ...}, "recipe": {"steps": ...}, "manipulation": {...}}',
+    )
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="CPU threads; part of what makes numbers repeatable"
+    )
+    parser.add_argument("--config-digest", default="", help="SHA-256 of the whole config, for the record")
+
+
+def provenance(arguments: argparse.Namespace, *files: str) -> dict[str, Any]:
+    """What made a result: versions, commit, config digest, settings and the sources' fingerprint.
+
+    `files` are the entry points of `redress.sources.closure`, beside the manipulation's and the model's.
+    """
+    model = arguments.settings["model"]["name"]
+    files = (*files, f"manipulations/{arguments.manipulation}.py", f"models/{model}.py")
+    packages = ("torch", "numpy", "safetensors", "snakemake")
+    return {
+        "seed": arguments.seed,
+        "settings": arguments.settings,
+        "config_digest": arguments.config_digest,
+        "commit": _commit(),
+        "sources": fingerprint(*files),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "machine": platform.platform(),
+    }
+
+
+def _commit() -> str | None:
+    """The checked-out git commit, with `-dirty` if tracked files differ from it; None outside git."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    command += ["--exclude=*"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()

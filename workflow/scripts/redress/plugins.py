@@ -1,0 +1,126 @@
+"""Methods, manipulations, datasets, models and statistics found by their file names.
+
+Signatures are read from the source, without importing it, so that a config can be checked in a fraction
+of the time that `import torch` takes.
+"""
+
+import ast
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from redress.manipulation import Manipulation
+
+SCRIPTS = Path(__file__).resolve().parent.parent
+
+
+def names(package: str) -> list[str]:
+    """What `package` (methods, models, ...) offers: its files' names."""
+    return sorted(path.stem for path in (SCRIPTS / package).glob("[!_]*.py"))
+
+
+def load(package: str, name: str) -> ModuleType:
+    """The module `name` of `package`."""
+    return importlib.import_module(f"{package}.{name}")
+
+
+def manipulation(name: str, settings: Mapping[str, Any]) -> Manipulation:
+    """The manipulation `name` with its settings from config; raises TypeError for one it does not have."""
+    module = load("manipulations", name)
+    (kind,) = (
+        thing
+        for thing in vars(module).values()
+        if isinstance(thing, type) and issubclass(thing, Manipulation) and thing.__module__ == module.__name__
+    )
+    return kind(**settings)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One keyword of a function or field of a dataclass, as written in its source."""
+
+    kind: str  # its annotation
+    choices: tuple[Any, ...]  # the values of a Literal, else empty
+    required: bool
+    default: Any = None
+
+    def accepts(self, value: Any) -> bool:
+        """Whether `value` may be passed: an integer is a float too, 10.0 the integer 10, True no number."""
+        if self.choices:
+            return value in self.choices
+        if isinstance(value, bool):
+            return self.kind == "bool"
+        if self.kind == "int":
+            return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        if self.kind == "float":
+            return isinstance(value, int | float)
+        if self.kind == "tuple[int, int]":
+            return isinstance(value, list | tuple) and [type(item) for item in value] == [int, int]
+        return self.kind == "str" and isinstance(value, str)
+
+    @property
+    def allowed(self) -> str:
+        """What may be passed, in words."""
+        if self.choices:
+            return " or ".join(str(choice) for choice in self.choices)
+        kinds = {"int": "an integer", "float": "a number", "bool": "true or false", "str": "text"}
+        kinds["tuple[int, int]"] = "a list of two integers"
+        return kinds.get(self.kind, self.kind)
+
+
+@cache
+def _tree(package: str, name: str) -> ast.Module:
+    return ast.parse((SCRIPTS / package / f"{name}.py").read_text())
+
+
+def _parameter(annotation: ast.expr | None, default: ast.expr | None) -> Parameter:
+    text = ast.unparse(annotation) if annotation else "any value"
+    choices: tuple[Any, ...] = ()
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Literal":
+        inner = annotation.slice
+        members = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+        choices = tuple(ast.literal_eval(member) for member in members)
+    if default is None:
+        return Parameter(text, choices, required=True)
+    return Parameter(text, choices, required=False, default=ast.literal_eval(default))
+
+
+@cache
+def keywords(package: str, name: str, function: str) -> dict[str, Parameter]:
+    """The keyword-only arguments of `function`: a method's hyperparameters, a model's settings."""
+    for node in _tree(package, name).body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            return {argument.arg: _parameter(argument.annotation, default) for argument, default in pairs}
+    raise LookupError(f"{package}/{name}.py: no function {function}()")
+
+
+@cache
+def fields(package: str, name: str) -> dict[str, Parameter]:
+    """The fields of the class that a module defines: a manipulation's settings."""
+    (body,) = (node.body for node in _tree(package, name).body if isinstance(node, ast.ClassDef))
+    return {
+        node.target.id: _parameter(node.annotation, node.value)
+        for node in body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+
+
+def constant(package: str, name: str, variable: str, default: Any = None) -> Any:
+    """A literal assigned to `variable` at the top level of a module, or `default`."""
+    for node in _tree(package, name).body:
+        if isinstance(node, ast.Assign) and any(ast.unparse(target) == variable for target in node.targets):
+            return ast.literal_eval(node.value)
+    return default
+
+
+def statistics(method: str, hyperparameters: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The shared statistics a candidate needs: (name, `training_set` or `deletion_set`) pairs."""
+    defaults = {name: p.default for name, p in keywords("methods", method, "unlearn").items()}
+    declared = constant("methods", method, "STATISTICS", {})
+    values = {**defaults, **hyperparameters}
+    return [(template.format(**values), over) for template, sets in declared.items() for over in sets]

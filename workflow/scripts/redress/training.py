@@ -1,0 +1,113 @@
+"""The learning algorithm A: SGD by the recipe's schedule, for a stated number of steps."""
+
+import logging
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.sgd import sgd
+
+from redress.recipe import Recipe, learning_rate_at
+from redress.training_set import TrainingSet
+
+log = logging.getLogger("redress")
+
+Loss = Callable[[nn.Module, Tensor, Tensor, Tensor], Tensor]
+"""(model, images (B, C, H, W), given labels (B,), indices (B,)) to a scalar."""
+
+PROGRESS_SECONDS = 5.0
+
+
+def task_loss(model: nn.Module, images: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
+    """Cross-entropy with the given labels."""
+    return functional.cross_entropy(model(images), labels)
+
+
+def autocast(device: torch.device, recipe: Recipe) -> torch.autocast:
+    """The precision of forward passes: the recipe's, `auto` being bfloat16 on a GPU that has it."""
+    on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    enabled = recipe.precision == "bfloat16" or (recipe.precision == "auto" and on_gpu)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+class Descent:
+    """SGD on a model, its learning rate following the recipe's schedule stretched over `steps` steps.
+
+    `learning_rate` replaces the recipe's peak. Puts the model in training mode.
+    """
+
+    def __init__(
+        self, model: nn.Module, recipe: Recipe, steps: int, learning_rate: float | None = None
+    ) -> None:
+        self.steps, self.done = steps, 0
+        self._recipe, self._peak = recipe, learning_rate
+        self._started = self._reported = time.perf_counter()
+        self._samples = 0
+        self._parameters: list[Tensor] = list(model.train().parameters())
+        self._momentum: list[Tensor | None] = [None] * len(self._parameters)
+
+    @property
+    def finished(self) -> bool:
+        return self.done >= self.steps
+
+    def step(self, loss: Tensor, samples: int) -> None:
+        """Descend `loss`, the mean over a batch of `samples` samples, by one step."""
+        self.done += 1
+        gradients = torch.autograd.grad(loss, self._parameters)
+        # The function behind torch.optim.SGD: the class imports the compiler, which takes a second.
+        with torch.no_grad():
+            sgd(
+                self._parameters,
+                list(gradients),
+                self._momentum,
+                foreach=True,
+                weight_decay=self._recipe.weight_decay,
+                momentum=self._recipe.momentum,
+                lr=learning_rate_at(self.done, self.steps, self._recipe, self._peak),
+                dampening=0,
+                nesterov=False,
+                maximize=False,
+            )
+        self._samples += samples
+        self._report(loss)
+
+    def _report(self, loss: Tensor) -> None:
+        now = time.perf_counter()
+        if now - self._reported < PROGRESS_SECONDS and not self.finished:
+            return
+        self._reported, elapsed = now, now - self._started
+        log.info(
+            "step %d/%d, loss %.4f, %.0f samples/s, %.0f s left",
+            self.done,
+            self.steps,
+            loss.item(),
+            self._samples / elapsed,
+            elapsed / self.done * (self.steps - self.done),
+        )
+
+
+def train(
+    model: nn.Module,
+    training_set: TrainingSet,
+    indices: Tensor,
+    recipe: Recipe,
+    *,
+    steps: int,
+    generator: torch.Generator,
+    loss: Loss = task_loss,
+) -> nn.Module:
+    """Train `model` in place on `indices` of the training set by A for `steps` steps, and return it.
+
+    Every batch has the recipe's batch size (see `TrainingSet.stream`). The final weights are the result:
+    nothing is picked along the way.
+    """
+    descent = Descent(model, recipe, steps)
+    for batch, images, labels in training_set.stream(indices, recipe.batch_size, generator):
+        with autocast(images.device, recipe):
+            value = loss(model, images, labels, batch)
+        descent.step(value, len(batch))
+        if descent.finished:
+            return model
+    raise AssertionError("a stream of batches has no end")

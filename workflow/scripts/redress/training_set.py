@@ -1,0 +1,135 @@
+"""The training set on the device: uint8 until the last moment, augmented by a few tensor operations."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from redress.manipulation import Manipulation
+from redress.recipe import Recipe
+
+Batch = Callable[[Tensor, torch.Generator | None], Tensor]
+
+
+class TrainingSet:
+    """S_tr as the developer has it: images with whatever was done to them, and the *given* labels.
+
+    `labels` is int64 (N,) on the device. Which samples were manipulated is in no attribute: the function
+    that makes batches keeps it to itself, because a trigger stamped after augmentation has to be known
+    per sample.
+    """
+
+    __slots__ = ("_batch", "labels")
+
+    def __init__(self, labels: Tensor, batch: Batch):
+        self.labels = labels
+        self._batch = batch
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def copy(self) -> "TrainingSet":
+        """The same images with labels of its own, which may be changed without harm to this one's."""
+        return TrainingSet(self.labels.clone(), self._batch)
+
+    def images(self, indices: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Normalised float32 (B, C, H, W) images of `indices` (B,), on the device.
+
+        With a torch.Generator (CPU) they are augmented by A's random crop and flip.
+        """
+        return self._batch(indices, generator)
+
+    def passes(
+        self, indices: Tensor, batch_size: int, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """One pass over `indices` in random order: (indices, augmented images, given labels) of each batch.
+
+        The last batch holds what is left over, so every sample is seen once.
+        """
+        order = indices[torch.randperm(len(indices), generator=generator).to(indices.device)]
+        for batch in order.split(batch_size):
+            yield batch, self.images(batch, generator), self.labels[batch]
+
+    def stream(
+        self, indices: Tensor, batch_size: int, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Endless batches of exactly `batch_size`, pass after pass in random order.
+
+        Where a pass does not divide into batches, its last batch wraps: it is filled up from the next pass.
+        """
+        order = indices[:0]
+        while True:
+            while len(order) < batch_size:
+                shuffled = torch.randperm(len(indices), generator=generator).to(indices.device)
+                order = torch.cat([order, indices[shuffled]])
+            batch, order = order[:batch_size], order[batch_size:]
+            yield batch, self.images(batch, generator), self.labels[batch]
+
+
+def normaliser(mean: list[float], deviation: list[float], device: torch.device) -> Callable[[Tensor], Tensor]:
+    """A function from uint8 (B, C, H, W) to float32 with zero mean and unit deviation in each channel."""
+    scale = torch.tensor(deviation, device=device).view(1, -1, 1, 1) * 255
+    shift = torch.tensor(mean, device=device).view(1, -1, 1, 1) * 255
+    return lambda images: (images.float() - shift) / scale
+
+
+def crop_and_flip(
+    padded: Tensor, indices: Tensor, padding: int, flip: bool, generator: torch.Generator
+) -> Tensor:
+    """Random crops (B, C, H, W) of `padded[indices]`, where padded is (N, C, H + 2 padding, W + 2 padding).
+
+    Each crop is mirrored with probability 1/2 if `flip`. One gather does both; the draws are made on the
+    CPU so that they do not depend on the device.
+    """
+    height, width = padded.shape[-2] - 2 * padding, padded.shape[-1] - 2 * padding
+    count = len(indices)
+    top, left = torch.randint(2 * padding + 1, (2, count, 1), generator=generator)
+    rows = top + torch.arange(height)
+    columns = torch.arange(width).expand(count, width)
+    if flip:
+        mirrored = torch.rand(count, 1, generator=generator) < 0.5
+        columns = torch.where(mirrored, width - 1 - columns, columns)
+    rows, columns = rows.to(padded.device), (left + columns).to(padded.device)
+    crops = padded[indices[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+    return crops.permute(0, 3, 1, 2)
+
+
+def manipulated_training_set(
+    images: np.ndarray,
+    labels: np.ndarray,
+    manipulation: Manipulation,
+    manipulated: np.ndarray,
+    given_labels: np.ndarray,
+    recipe: Recipe,
+    normalise: Callable[[Tensor], Tensor],
+    device: torch.device,
+) -> TrainingSet:
+    """S_tr after the adversary, made of uint8 images (N, C, H, W) and true labels (N,).
+
+    `manipulated` (n,) are the indices of S_m, `given_labels` (n,) what the adversary calls them.
+    """
+    given = labels.copy()
+    given[manipulated] = given_labels
+    stored = torch.tensor(images, device=device)
+    stamped_late = torch.zeros(len(labels), dtype=torch.bool, device=device)
+    where = torch.as_tensor(manipulated, device=device)
+    if manipulation.stage == "stored":
+        stored[where] = manipulation.alter(stored[where])
+    else:
+        stamped_late[where] = True
+    padding, height, width = recipe.crop_padding, *images.shape[-2:]
+    padded = torch.nn.functional.pad(stored, (padding,) * 4)
+    unpadded = padded[..., padding : padding + height, padding : padding + width]
+
+    def batch(indices: Tensor, generator: torch.Generator | None) -> Tensor:
+        if generator is None:
+            chosen = unpadded[indices]
+        else:
+            chosen = crop_and_flip(padded, indices, padding, recipe.flip, generator)
+        late = stamped_late[indices]
+        if manipulation.stage == "model":
+            chosen[late] = manipulation.alter(chosen[late])
+        return normalise(chosen)
+
+    return TrainingSet(torch.as_tensor(given, device=device), batch)

@@ -59,6 +59,7 @@ def _explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
     path: list[str | int] = list(error.absolute_path)
     value: Any = error.instance
     rule: Any = error.validator_value
+    known: Any = error.schema
     limits = {
         "minimum": "at least",
         "maximum": "at most",
@@ -68,7 +69,7 @@ def _explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
     if error.validator == "anyOf":
         return _explain(max(error.context, key=lambda inner: len(inner.absolute_path)))
     if error.validator == "additionalProperties":
-        allowed = sorted(error.schema["properties"])
+        allowed = sorted(known["properties"])
         unknown = next(key for key in value if key not in allowed)
         return [*path, unknown], f"unknown key{_did_you_mean(unknown, allowed)}"
     if error.validator == "required":

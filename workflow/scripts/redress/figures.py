@@ -21,7 +21,7 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#7
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 ORIGINAL: dict[str, Any] = {"color": "black", "linestyle": "--", "linewidth": 1.0, "label": "None (original)"}
 
-PANEL = (2.35, 1.9)  # inches; two panels fit the width of a page's column and a half
+PANEL = (2.4, 1.9)  # inches; one panel with its legend fits a column
 
 AXES = {
     ("poison", "removal_test"): "Accuracy on triggered\ntest images (%)",
@@ -101,7 +101,7 @@ def draw(
                 _panel(panel, rows[here], reference[there], column, styles)
                 panel.set_title(f"{datasets[name]}, $|S_m|$ = {n}")
             line[0].set_ylabel(AXES.get((manipulation, column), COLUMNS[column]))
-        figure.supxlabel("Share of the manipulated samples that is known, $|S_f|/|S_m|$ (%)", size=8)
+        figure.supxlabel("Known share of manipulated samples, $|S_f|/|S_m|$ (%)", size=8)
         figure.legend(
             handles=_legend(styles), loc="outside upper center", ncols=min(len(styles) + 1, 3 * width)
         )

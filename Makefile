@@ -1,0 +1,59 @@
+# `make` builds the environment and runs the experiment in config.yaml; `make help` lists the rest.
+
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+VENV := .venv
+LOCK := requirements.lock
+# The environment remembers the lock it was built from; compared by content, for a checkout renews time stamps.
+BUILT_FROM := $(VENV)/requirements.lock
+RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+
+.DEFAULT_GOAL := all
+.PHONY: all env test lint format docs-figures lock clean help
+
+all: env ## run the experiment in config.yaml: figures and tables in results/
+	$(RUN) snakemake --cores $(CORES) --resources gpu=1
+	@echo
+	@echo "Figures: $(CURDIR)/results/figures"
+	@echo "Tables:  $(CURDIR)/results/tables"
+
+env: ## build .venv from requirements.lock, if it is missing or stale
+	@cmp -s $(LOCK) $(BUILT_FROM) || $(MAKE) --no-print-directory rebuild-env
+
+.PHONY: rebuild-env
+rebuild-env:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: Python 3.11 or newer is needed, $(PYTHON) is `$(PYTHON) --version 2>&1`; try make PYTHON=python3.12"; exit 1; }
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(LOCK)
+	cp $(LOCK) $(BUILT_FROM)
+
+test: env ## run the tests (pick some with ARGS="-k selection")
+	$(RUN) python -m pytest $(ARGS)
+
+lint: env ## check style and types
+	$(RUN) ruff check workflow tests
+	$(RUN) ruff format --check workflow tests
+	$(RUN) snakefmt --check Snakefile workflow/rules
+	$(RUN) snakemake --lint
+	$(RUN) mypy
+
+format: env ## put code into the house's format
+	$(RUN) ruff check --fix workflow tests
+	$(RUN) ruff format workflow tests
+	$(RUN) snakefmt Snakefile workflow/rules
+
+docs-figures: all ## renew the README's figures from the experiment in config.yaml
+	cp results/figures/*.png docs/figures/
+
+lock: env ## renew requirements.lock with the newest versions that pyproject.toml allows
+	$(RUN) uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" --output-file $(LOCK)
+
+clean: ## delete results (keeping results/README.md) and Snakemake's records
+	find results -mindepth 1 ! -path results/README.md -delete
+	rm -rf .snakemake
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'

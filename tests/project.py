@@ -1,0 +1,101 @@
+"""A copy of the project in a temporary folder, and the real snakemake run in it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+
+TINY = {
+    "seeds": [0],
+    "deletion_fractions": [0.5, 1.0],
+    "datasets": {
+        "digits": {
+            "validation_size": 197,
+            "model": {"name": "resnet9", "width": 4},
+            "recipe": {"steps": 12, "batch_size": 32, "crop_padding": 1, "flip": False},
+            "manipulations": {
+                "poison": {"n": [20], "patch_size": 2},
+                "interclass": {"n": [20], "classes": [3, 8]},
+            },
+        }
+    },
+    "methods": {
+        "eu": {"style": {"color": "#0072B2"}},
+        "cf": {"grid": {"steps": 4}, "style": {"color": "#E69F00"}},
+        "ssd": {
+            "grid": {"alpha": [0.1, 10], "gamma_over_alpha": [0.1, 1]},
+            "candidates_per_job": 50,
+            "style": {"color": "#009E73"},
+        },
+        "badt": {"grid": {"steps": 4}, "style": {"color": "#D55E00"}},
+        "scrub": {
+            "grid": {"alpha": [0.1, 10], "steps": 4, "ascent_steps": 2},
+            "candidates_per_job": 2,
+            "style": {"color": "#CC79A7"},
+        },
+    },
+}
+
+
+class Project:
+    """One folder with the project's files, in which commands are run."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    @classmethod
+    def copy(cls, folder: Path) -> "Project":
+        """The files that git knows or would add, copied to `folder`."""
+        listing = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for name in filter(None, listing.stdout.split("\0")):
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
+        return cls(folder)
+
+    def duplicate(self, folder: Path) -> "Project":
+        """This project with its results and Snakemake's records, time stamps kept."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return Project(folder)
+
+    def configure(self, config: dict) -> None:
+        """Replace config.yaml."""
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def run(self, *command: str, timeout: float = 400) -> subprocess.CompletedProcess:
+        """A command in the folder, with this environment's programs first on the path."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
+        """The real snakemake, which must succeed."""
+        done = self.run("snakemake", "--cores", str(cores), *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """How many jobs of which rule a run would do, as the dry run says."""
+        text = self.snakemake("--dry-run", *arguments)
+        jobs = re.findall(r"^(\w+) +(\d+)$", text.stdout + text.stderr, flags=re.MULTILINE)
+        counts = {rule: int(count) for rule, count in jobs if rule not in ("total", "all")}
+        assert counts or "Nothing to be done" in text.stdout + text.stderr
+        return counts

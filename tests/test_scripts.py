@@ -1,0 +1,65 @@
+"""Jobs run by hand, and what surrounds the pipeline."""
+
+import re
+import tomllib
+
+import pytest
+import yaml
+from project import ROOT, Project
+
+STAGES = "prepare manipulate train evaluate importance unlearn selection save_model collect plot".split()
+
+
+@pytest.mark.pipeline
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_script_explains_itself(stage):
+    done = Project(ROOT).run("python", f"workflow/scripts/{stage}.py", "--help")
+    assert done.returncode == 0
+    assert "--output" in done.stdout or "--selected" in done.stdout
+
+
+def test_every_stage_has_a_rule_file_and_a_script():
+    rules = {path.stem for path in (ROOT / "workflow/rules").glob("*.smk")} - {"common"}
+    assert rules == set(STAGES) - {"save_model"}
+    assert {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")} == set(STAGES)
+
+
+def locked():
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    pairs = [re.match(r"([a-z0-9.-]+)==([^ ;]+)(?: ; (.*))?", line) for line in lines]
+    return {(match[1], match[2]): match[3] for match in pairs if match}
+
+
+@pytest.mark.parametrize("name", ["training", "results"])
+def test_conda_environments_have_the_versions_of_the_lock(name):
+    environment = yaml.safe_load((ROOT / f"envs/{name}.yaml").read_text())
+    (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert "python=3.11" in environment["dependencies"]
+    for requirement in pip:
+        package, version = requirement.split("==")
+        assert (package, version) in locked(), requirement
+        marker = locked()[package, version]
+        assert marker is None or "< '3.12'" in marker
+
+
+def test_conda_environments_have_every_package_the_jobs_import():
+    listed = {
+        entry.split("==")[0]
+        for name in ("training", "results")
+        for part in yaml.safe_load((ROOT / f"envs/{name}.yaml").read_text())["dependencies"]
+        if isinstance(part, dict)
+        for entry in part["pip"]
+    }
+    direct = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
+    direct = {re.split("[>=<]", name)[0] for name in direct}
+    assert direct - listed == {"snakemake"}
+
+
+def test_the_lock_pins_everything_and_names_no_registry():
+    text = (ROOT / "requirements.lock").read_text()
+    assert "://" not in text
+    assert all("==" in line for line in text.splitlines() if line and not line.startswith("#"))
+    direct = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {name for name, _ in locked()}
+    wanted = direct["dependencies"] + direct["optional-dependencies"]["dev"]
+    assert {re.split("[>=<]", name)[0] for name in wanted} <= names

@@ -7,7 +7,18 @@ import pytest
 import yaml
 from project import ROOT, Project
 
-STAGES = "prepare manipulate train evaluate importance unlearn selection save_model collect plot".split()
+STAGES = [
+    "prepare",
+    "manipulate",
+    "train",
+    "evaluate",
+    "importance",
+    "unlearn",
+    "selection",
+    "save_model",
+    "collect",
+    "plot",
+]
 
 
 @pytest.mark.pipeline

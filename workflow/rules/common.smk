@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import yaml
+from snakemake.utils import update_config
 
 SCRIPTS = Path(workflow.basedir, "workflow", "scripts")
 sys.path.insert(0, str(SCRIPTS))
@@ -42,13 +43,27 @@ def readable_yaml(path):
     return path
 
 
+def typed(value):
+    """A value of --config, in which Snakemake leaves the numbers inside lists and blocks as text."""
+    if isinstance(value, dict):
+        return {key: typed(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [typed(inner) for inner in value]
+    try:
+        return yaml.safe_load(value) if isinstance(value, str) else value
+    except yaml.YAMLError:
+        return value
+
+
 def checked_experiment(config):
     """The experiment that `config` describes; one line and the end if it cannot be run."""
+    given = typed(workflow.config_settings.config)
+    update_config(config, given)
     try:
         return Experiment(config, local=workflow.local_exec)
     except ConfigError as error:
-        names = [str(path) for path in workflow.overwrite_configfiles] or ["config.yaml"]
-        sys.exit(f"{' + '.join(names)}: {error}")
+        files = [str(path) for path in workflow.overwrite_configfiles] or ["config.yaml"]
+        sys.exit(f"{'--config' if error.key in given else ' + '.join(files)}: {error}")
 
 
 def script(name):

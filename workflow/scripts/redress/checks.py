@@ -20,7 +20,9 @@ class ConfigError(ValueError):
     """A config that cannot be run; the message names the key, what is wrong and what is allowed."""
 
     def __init__(self, path: Iterable[str | int], problem: str):
+        path = list(path)
         super().__init__(f"{_dotted(path)}: {problem}")
+        self.key = path[0] if path else None
 
 
 def _dotted(path: Iterable[str | int]) -> str:

@@ -1,0 +1,613 @@
+"""Every config that cannot be run ends in one line that names the key and what is allowed."""
+
+import copy
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import MISSING as NO_DEFAULT
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from redress import experiment as experiment_module
+from redress.experiment import ConfigError, Experiment
+from redress.recipe import Recipe
+
+ROOT = Path(__file__).parents[1]
+CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+MISSING = object()
+
+DIGITS = "datasets/digits"
+RECIPE = f"{DIGITS}/recipe"
+POISON = f"{DIGITS}/manipulations/poison"
+INTERCLASS = f"{DIGITS}/manipulations/interclass"
+ALPHA = "methods/ssd/grid/alpha"
+
+
+def changed(*changes):
+    """The default config with each (path, value) set; MISSING takes the key out."""
+    config = copy.deepcopy(CONFIG)
+    for path, value in zip(changes[::2], changes[1::2], strict=True):
+        *above, last = path.split("/") if isinstance(path, str) else path
+        block = config
+        for key in above:
+            block = block.setdefault(key, {})
+        if value is MISSING:
+            del block[last]
+        else:
+            block[last] = value
+    return config
+
+
+def message_for(config):
+    with pytest.raises(ConfigError) as caught:
+        Experiment(config)
+    return str(caught.value)
+
+
+def assert_refused(path, value, key, *words):
+    message = message_for(changed(path, value))
+    assert "\n" not in message
+    name, problem = message.split(": ", 1)
+    assert name == key
+    for word in words:
+        assert word in problem, message
+
+
+# The path that is set, the value, the key that the message names, and words it contains.
+DRAWS = [
+    # The digits hold 122 training images of a 3 and 116 of an 8.
+    (f"{INTERCLASS}/n", [1000], "datasets.digits.manipulations.interclass.n", "1000", "116", "at most 232"),
+    (f"{INTERCLASS}/n", [234], "datasets.digits.manipulations.interclass.n", "117", "at most 232"),
+    (f"{POISON}/n", [1201], "datasets.digits.manipulations.poison.n", "1201", "1200 training samples"),
+    (f"{INTERCLASS}/n", [121], "datasets.digits.manipulations.interclass.n", "121", "even"),
+    (f"{INTERCLASS}/n", [0], "datasets.digits.manipulations.interclass.n[0]", "at least 1"),
+    (f"{POISON}/n", [60, 0], "datasets.digits.manipulations.poison.n[1]", "at least 1"),
+    (f"{POISON}/n", [-60], "datasets.digits.manipulations.poison.n[0]", "at least 1"),
+    (f"{POISON}/n", MISSING, "datasets.digits.manipulations.poison.n", "missing"),
+    (f"{POISON}/n", [], "datasets.digits.manipulations.poison.n", "empty", "at least one"),
+    (f"{POISON}/n", 60, "datasets.digits.manipulations.poison.n", "60", "a list"),
+    (f"{POISON}/n", [60, 60], "datasets.digits.manipulations.poison.n", "60", "twice"),
+    (f"{POISON}/n", [1.5], "datasets.digits.manipulations.poison.n[0]", "1.5", "an integer"),
+    (f"{POISON}/n", ["60"], "datasets.digits.manipulations.poison.n[0]", "'60'", "60 without quotes"),
+    (f"{INTERCLASS}/classes", [3, 3], "datasets.digits.manipulations.interclass.classes", "different"),
+    (f"{INTERCLASS}/classes", ["8", "8"], "datasets.digits.manipulations.interclass.classes", "different"),
+    (f"{INTERCLASS}/classes", [3, 10], "datasets.digits.manipulations.interclass.classes", "0 to 9"),
+    (f"{INTERCLASS}/classes", [-1, 3], "datasets.digits.manipulations.interclass.classes", "0 to 9"),
+    (
+        f"{INTERCLASS}/classes",
+        ["3", "nine"],
+        "datasets.digits.manipulations.interclass.classes",
+        "'nine'",
+        "0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+    ),
+    (f"{INTERCLASS}/classes", [3], "datasets.digits.manipulations.interclass.classes", "two"),
+    (f"{INTERCLASS}/classes", [3, 8, 9], "datasets.digits.manipulations.interclass.classes", "two"),
+    (f"{INTERCLASS}/classes", "38", "datasets.digits.manipulations.interclass.classes", "list of two"),
+    (f"{INTERCLASS}/classes", [True, 8], "datasets.digits.manipulations.interclass.classes", "integers"),
+    (f"{INTERCLASS}/classes", MISSING, "datasets.digits.manipulations.interclass.classes", "missing"),
+    (f"{POISON}/target_class", 10, "datasets.digits.manipulations.poison.target_class", "10", "0 to 9"),
+    (f"{POISON}/target_class", -1, "datasets.digits.manipulations.poison.target_class", "0 to 9"),
+    (f"{POISON}/target_class", "0", "datasets.digits.manipulations.poison.target_class", "0 without quotes"),
+    (f"{POISON}/patch_size", 17, "datasets.digits.manipulations.poison.patch_size", "1 to 16"),
+    (f"{POISON}/patch_size", 0, "datasets.digits.manipulations.poison.patch_size", "1 to 16"),
+    (
+        f"{POISON}/trigger_stage",
+        "late",
+        "datasets.digits.manipulations.poison.trigger_stage",
+        "'late'",
+        "model or stored",
+    ),
+]
+
+DELETION = [
+    ("deletion_fractions", [0], "deletion_fractions[0]", "more than 0"),
+    ("deletion_fractions", [0.5, 1.1], "deletion_fractions[1]", "1.1", "at most 1"),
+    ("deletion_fractions", [-0.1], "deletion_fractions[0]", "more than 0"),
+    ("deletion_fractions", [0.5, 0.5], "deletion_fractions", "0.5", "twice"),
+    ("deletion_fractions", [1, 1.0], "deletion_fractions", "1", "twice"),
+    ("deletion_fractions", [], "deletion_fractions", "empty", "at least one"),
+    ("deletion_fractions", 0.5, "deletion_fractions", "a list"),
+    ("deletion_fractions", ["0.5"], "deletion_fractions[0]", "0.5 without quotes"),
+    ("deletion_fractions", MISSING, "deletion_fractions", "missing"),
+    # round(0.008 * 60) = round(0.48) = 0, and 0.5 / 60 = 0.0083.
+    ("deletion_fractions", [0.008], "deletion_fractions", "60", "no sample", "at least 0.0083"),
+    # Two shares with one name would be one result that is counted twice.
+    ("deletion_fractions", [0.3333333, 0.33333331], "deletion_fractions", "twice"),
+    ("deletion_fractions", [float("nan")], "deletion_fractions[0]", "nan"),
+]
+
+PLUGINS = [
+    (f"{DIGITS}/source", {"name": "digit"}, "datasets.digits.source.name", "did you mean 'digits'", "folder"),
+    (f"{DIGITS}/source", {"name": "xyz"}, "datasets.digits.source.name", "allowed", "digits, folder"),
+    (f"{DIGITS}/source", {}, "datasets.digits.source.name", "missing"),
+    (f"{DIGITS}/source", {"name": "folder"}, "datasets.digits.source.path", "missing", "text"),
+    (f"{DIGITS}/source/name", "../digits", "datasets.digits.source.name", "'../digits'", "letters"),
+    (f"{DIGITS}/manipulations/poisn", {"n": [60]}, "datasets.digits.manipulations.poisn", "'poison'?"),
+    (f"{DIGITS}/manipulations", {}, "datasets.digits.manipulations", "empty"),
+    (f"{DIGITS}/model/name", "resnet", "datasets.digits.model.name", "did you mean 'resnet9'", "allowed"),
+    (f"{DIGITS}/model/name", "../resnet9", "datasets.digits.model.name", "letters"),
+    ("methods/scrb", {}, "methods.scrb", "did you mean 'scrub'", "badt, cf, eu, scrub, ssd"),
+    ("methods", {}, "methods", "empty", "at least one"),
+    ("datasets", {}, "datasets", "empty", "at least one"),
+    ("methods", MISSING, "methods", "missing"),
+    ("datasets", MISSING, "datasets", "missing"),
+]
+
+GRIDS = [
+    (ALPHA, [], "methods.ssd.grid.alpha", "empty", "at least one"),
+    ("methods/ssd/grid", [], "methods.ssd.grid", "empty", "at least one"),
+    ("methods/ssd/grid", 3, "methods.ssd.grid", "3", "a block"),
+    ("methods/ssd/grid", [{"alpha": 1}, {"alpha": 1.0}], "methods.ssd.grid", "alpha=1", "twice"),
+    ("methods/ssd/grid", [{"alpha": [2, 1]}, {"alpha": 1}], "methods.ssd.grid", "alpha=1", "twice"),
+    (ALPHA, [1, 1], "methods.ssd.grid", "alpha=1", "twice"),
+    (ALPHA, [1, 1.0], "methods.ssd.grid", "alpha=1", "twice"),
+    ("methods/ssd/grid/alpah", [1], "methods.ssd.grid.alpah", "did you mean 'alpha'", "gamma_over_alpha"),
+    ("methods/eu/grid", {"steps": 1}, "methods.eu.grid.steps", "unknown key", "none"),
+    ("methods/ssd/grid", {"gamma_over_alpha": [1]}, "methods.ssd.grid.alpha", "missing", "a number"),
+    ("methods/ssd", {}, "methods.ssd.grid.alpha", "missing", "a number"),
+    (ALPHA, ["abc"], "methods.ssd.grid.alpha", "'abc'", "a number"),
+    (ALPHA, ["1e6"], "methods.ssd.grid.alpha", "'1e6'", "1000000 without quotes"),
+    (ALPHA, True, "methods.ssd.grid.alpha", "True", "a number"),
+    (ALPHA, [None], "methods.ssd.grid.alpha[0]", "None", "a number"),
+    (ALPHA, [[1]], "methods.ssd.grid.alpha[0]", "[1]", "a number"),
+    ("methods/ssd/grid/importance", "sample", "methods.ssd.grid.importance", "batch or per_sample"),
+    ("methods/ssd/grid/importance", "../x", "methods.ssd.grid.importance", "letters"),
+    ("methods/badt/grid/kl_reduction", "sum", "methods.badt.grid.kl_reduction", "batchmean or mean"),
+    ("methods/cf/grid/steps", 1.5, "methods.cf.grid.steps", "1.5", "an integer"),
+    ("methods/cf/grid/steps", "50", "methods.cf.grid.steps", "50 without quotes"),
+    ("methods/ssd/candidates_per_job", 0, "methods.ssd.candidates_per_job", "at least 1"),
+    ("methods/ssd/candidates_per_job", 2.5, "methods.ssd.candidates_per_job", "an integer"),
+]
+
+TOP = [
+    ("sedes", [1], "sedes", "did you mean 'seeds'", "deletion_fractions"),
+    ("seeds", [1.5], "seeds[0]", "1.5", "an integer"),
+    ("seeds", [1.0], "seeds[0]", "an integer"),
+    ("seeds", ["0"], "seeds[0]", "0 without quotes"),
+    ("seeds", ["a"], "seeds[0]", "'a'", "an integer"),
+    ("seeds", [True], "seeds[0]", "True", "an integer"),
+    ("seeds", [0, -1], "seeds[1]", "-1", "at least 0"),
+    ("seeds", [0, 0], "seeds", "0", "twice"),
+    ("seeds", [], "seeds", "empty", "at least one"),
+    ("seeds", 0, "seeds", "a list"),
+    ("seeds", MISSING, "seeds", "missing"),
+    ("selection", {"validation_accuracy": -1}, "selection.validation_accuracy", "-1", "at least 0"),
+    ("selection", {"validation_accuracy": 0, "deletion_change": 0}, "selection", "both", "at least one"),
+    ("selection", {"deletion_chang": 1}, "selection.deletion_chang", "did you mean 'deletion_change'"),
+    ("selection", {}, "selection", "empty"),
+    ("device", "gpu", "device", "'gpu'", "auto or cpu or cuda"),
+    ("threads", 0, "threads", "at least 1"),
+    ("save_models", "all", "save_models", "none or selected"),
+]
+
+BLOCKS = [
+    (path, value, path.replace("/", "."), "a block")
+    for path in ("methods", "datasets", "selection", "methods/ssd", DIGITS, RECIPE, f"{DIGITS}/model", POISON)
+    for value in (None, [1], "text")
+]
+
+RECIPES = [
+    (f"{RECIPE}/steps", MISSING, "datasets.digits.recipe.steps", "missing"),
+    (f"{RECIPE}/steps", 0, "datasets.digits.recipe.steps", "at least 1"),
+    (f"{RECIPE}/steps", 200.5, "datasets.digits.recipe.steps", "an integer"),
+    (f"{RECIPE}/steps", "200", "datasets.digits.recipe.steps", "'200'", "200 without quotes"),
+    (f"{RECIPE}/step", 200, "datasets.digits.recipe.step", "did you mean 'steps'"),
+    (f"{RECIPE}/learning_rate", "1e6", "datasets.digits.recipe.learning_rate", "1000000 without quotes"),
+    (f"{RECIPE}/learning_rate", "2.5e-2", "datasets.digits.recipe.learning_rate", "0.025 without quotes"),
+    (f"{RECIPE}/learning_rate", 0, "datasets.digits.recipe.learning_rate", "more than 0"),
+    (f"{RECIPE}/momentum", 1, "datasets.digits.recipe.momentum", "less than 1"),
+    (f"{RECIPE}/flip", "no", "datasets.digits.recipe.flip", "true or false"),
+    (f"{RECIPE}/precision", "float16", "datasets.digits.recipe.precision", "auto or float32 or bfloat16"),
+    (f"{RECIPE}/crop_padding", -1, "datasets.digits.recipe.crop_padding", "at least 0"),
+    (f"{DIGITS}/recipee", {}, "datasets.digits.recipee", "did you mean 'recipe'"),
+    (f"{DIGITS}/model/widht", 8, "datasets.digits.model.widht", "did you mean 'width'"),
+    (f"{DIGITS}/model/width", "8", "datasets.digits.model.width", "8 without quotes"),
+    (f"{DIGITS}/label", "", "datasets.digits.label", "empty"),
+    (f"{DIGITS}/validation_size", 1.5, "datasets.digits.validation_size", "1.5", "below 1", "integer"),
+    (f"{DIGITS}/validation_size", 0, "datasets.digits.validation_size", "more than 0"),
+    (f"{POISON}/patchsize", 2, "datasets.digits.manipulations.poison.patchsize", "'patch_size'?"),
+    ("methods/eu/styl", {}, "methods.eu.styl", "did you mean 'style'"),
+    ("methods/eu/style/colour", "red", "methods.eu.style.colour", "did you mean 'color'"),
+]
+
+REFUSED = [*DRAWS, *DELETION, *PLUGINS, *GRIDS, *TOP, *BLOCKS, *RECIPES]
+
+
+def _case_name(case):
+    value = "missing" if case[1] is MISSING else case[1]
+    return f"{case[0]}={value}"
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=map(_case_name, REFUSED))
+def test_a_config_that_cannot_be_run_is_refused_in_one_line(case):
+    assert_refused(*case)
+
+
+@pytest.mark.parametrize(
+    "name", ["a/b", "..", "../../etc", "/tmp/x", "", ".hidden", "a b", "-rf", "a\nb", "a\n"]
+)
+@pytest.mark.parametrize("block", ["methods", "datasets", f"{DIGITS}/manipulations"])
+def test_no_name_leads_out_of_results(block, name):
+    content = CONFIG["datasets"]["digits"] if block == "datasets" else {"n": [60]}
+    message = message_for(changed([*block.split("/"), name], content))
+    assert "\n" not in message
+    assert message.startswith(block.replace("/", "."))
+    assert "letters, digits" in message
+
+
+@pytest.mark.parametrize("config", [None, [], "text", 3])
+def test_a_config_that_is_no_block_is_refused(config):
+    assert message_for(config).startswith("the config: ")
+
+
+def test_cuda_needs_a_gpu_here_but_not_where_jobs_run_elsewhere(monkeypatch):
+    config = changed("device", "cuda")
+    monkeypatch.setattr(experiment_module, "has_gpu", lambda: False)
+    message = message_for(config)
+    assert message.startswith("device: ")
+    assert "auto or cpu" in message
+    assert Experiment(config, local=False).gpu == 1
+    monkeypatch.setattr(experiment_module, "has_gpu", lambda: True)
+    assert Experiment(config).gpu == 1
+
+
+@pytest.mark.parametrize(
+    ("device", "there_is_one", "taken"),
+    [("auto", True, 1), ("auto", False, 0), ("cpu", True, 0), ("cpu", False, 0)],
+)
+def test_a_job_takes_a_gpu_only_where_it_will_use_one(monkeypatch, device, there_is_one, taken):
+    monkeypatch.setattr(experiment_module, "has_gpu", lambda: there_is_one)
+    assert Experiment(changed("device", device)).gpu == taken
+
+
+@pytest.fixture
+def image_folder(tmp_path):
+    for part in ("train", "test"):
+        for name in ("cat", "dog", "emu"):
+            (tmp_path / part / name).mkdir(parents=True)
+            for i in range(4):
+                Image.new("RGB", (20, 20)).save(tmp_path / part / name / f"{i}.png")
+    return tmp_path
+
+
+def folder_config(path, image_size=16, **manipulations):
+    dataset = {
+        "source": {"name": "folder", "path": str(path), "image_size": image_size},
+        "model": {"name": "resnet9", "width": 8},
+        "recipe": {"steps": 10},
+        "manipulations": manipulations or {"poison": {"n": [4]}},
+    }
+    return changed("datasets", {"mine": dataset}, "deletion_fractions", [0.5, 1])
+
+
+def test_the_message_lists_the_names_of_a_folders_classes(image_folder):
+    message = message_for(folder_config(image_folder, interclass={"n": [4], "classes": ["cat", "dgo"]}))
+    assert message.startswith("datasets.mine.manipulations.interclass.classes: ")
+    assert "'dgo'" in message
+    assert "cat, dog, emu" in message
+
+
+def test_a_folders_counts_bound_n(image_folder):
+    Experiment(folder_config(image_folder, poison={"n": [12]}))
+    assert "12 training samples" in message_for(folder_config(image_folder, poison={"n": [13]}))
+    Experiment(folder_config(image_folder, interclass={"n": [8], "classes": ["cat", "emu"]}))
+    message = message_for(folder_config(image_folder, interclass={"n": [10], "classes": ["cat", "emu"]}))
+    assert "at most 8" in message
+
+
+def test_images_too_small_for_the_model_are_refused(image_folder):
+    message = message_for(folder_config(image_folder, image_size=10))
+    assert message.startswith("datasets.mine.model.name: ")
+    assert "11 pixels or more, not 10" in message
+    Experiment(folder_config(image_folder, image_size=11))
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    message = message_for(folder_config(tmp_path / "nowhere"))
+    assert "\n" not in message
+    assert message.startswith("datasets.mine.source: ")
+    assert str(tmp_path / "nowhere/train") in message
+
+
+# What a config means
+
+
+def all_said(experiment):
+    """Everything that the rules can ask of an experiment but the command line's untracked part."""
+    return {
+        "originals": list(experiment.originals()),
+        "fractions": experiment.fractions,
+        "candidates": {
+            method: (list(names), experiment.hyperparameters(method, list(names)))
+            for method in experiment.methods
+            for names in [experiment.candidates(method)]
+        },
+        "groups": list(experiment.groups()),
+        "settings": [experiment.settings(o.dataset, o.manipulation) for o in experiment.originals()],
+        "draws": [
+            experiment.manipulation_settings(o.dataset, o.manipulation) for o in experiment.originals()
+        ],
+        "source": [
+            (experiment.source(o.dataset), experiment.source_settings(o.dataset))
+            for o in experiment.originals()
+        ],
+        "validation": [experiment.validation_size(o.dataset) for o in experiment.originals()],
+        "weights": experiment.selection_weights,
+        "styles": experiment.styles,
+        "figures": experiment.figure_plan,
+        "run": (experiment.save_models, experiment.threads, experiment.gpu),
+    }
+
+
+def test_the_default_config_has_61_candidates_for_each_deletion_set():
+    experiment = Experiment(CONFIG)
+    counts = {method: len(experiment.candidates(method)) for method in experiment.methods}
+    assert counts == {"eu": 1, "cf": 1, "ssd": 50, "badt": 1, "scrub": 8}
+    assert sum(counts.values()) == 61
+
+
+def test_every_candidate_is_in_exactly_one_group_whatever_a_job_carries():
+    for size in (1, 7, 50, 100):
+        experiment = Experiment(changed("methods/ssd/candidates_per_job", size))
+        groups = [group for group in experiment.groups() if group.method == "ssd"]
+        assert [name for group in groups for name in group.candidates] == list(experiment.candidates("ssd"))
+        assert len({group.rule for group in groups}) == len(groups)
+        assert all(len(group.candidates) <= size for group in groups if not group.one_per_job)
+
+
+def test_originals_are_all_combinations_in_the_order_of_the_config():
+    experiment = Experiment(changed("seeds", [4, 2], f"{POISON}/n", [60, 30]))
+    found = [(o.manipulation, o.n, o.seed) for o in experiment.originals()]
+    assert found == [
+        ("poison", 60, 4),
+        ("poison", 60, 2),
+        ("poison", 30, 4),
+        ("poison", 30, 2),
+        ("interclass", 120, 4),
+        ("interclass", 120, 2),
+    ]
+
+
+def test_deletion_fractions_are_sorted_and_short():
+    assert Experiment(changed("deletion_fractions", [1.0, 0.5, 0.1])).fractions == ["0.1", "0.5", "1"]
+
+
+def test_the_papers_six_figures_are_drawn_and_only_those_of_manipulations_in_use():
+    names = [f"figure{i}" for i in range(2, 8)]
+    assert [name.split("_")[0] for name in Experiment(CONFIG).figures()] == names
+    poison_only = Experiment(changed(INTERCLASS, MISSING)).figures()
+    assert [name.split("_")[0] for name in poison_only] == ["figure2", "figure3", "figure6"]
+
+
+@pytest.mark.parametrize("names", [["3", "8"], [3, "8"]])
+def test_classes_may_be_given_by_name(names):
+    by_name = Experiment(changed(f"{INTERCLASS}/classes", names))
+    assert all_said(by_name) == all_said(Experiment(CONFIG))
+
+
+def test_a_class_name_is_its_number_in_the_datasets_order(image_folder):
+    experiment = Experiment(folder_config(image_folder, interclass={"n": [4], "classes": ["emu", "cat"]}))
+    assert '"classes": [2, 0]' in experiment.manipulation_settings("mine", "interclass")
+
+
+def test_the_order_of_keys_changes_nothing():
+    def backwards(block):
+        if not isinstance(block, dict):
+            return block
+        return {key: backwards(block[key]) for key in reversed(block)}
+
+    recipe = backwards(CONFIG["datasets"]["digits"])
+    recipe["manipulations"] = {
+        name: recipe["manipulations"][name] for name in CONFIG["datasets"]["digits"]["manipulations"]
+    }
+    turned = Experiment(
+        changed(DIGITS, recipe, "selection", {"deletion_change": 0.5, "validation_accuracy": 0.5})
+    )
+    assert all_said(turned) == all_said(Experiment(CONFIG))
+    assert turned.runtime == Experiment(CONFIG).runtime
+
+
+@pytest.mark.parametrize(
+    ("path", "integer", "decimal"),
+    [
+        (ALPHA, [1, 10], [1.0, 10.0]),
+        ("methods/cf/grid/steps", 50, 50.0),
+        ("deletion_fractions", [0.5, 1], [0.5, 1.0]),
+        (f"{RECIPE}/decay_stretch", 2, 2.0),
+        (f"{RECIPE}/weight_decay", 0, 0.0),
+        ("selection", {"deletion_change": 1}, {"deletion_change": 1.0}),
+        (f"{POISON}/target_class", 1, 1.0),
+        (f"{DIGITS}/model/width", 8, 8.0),
+    ],
+)
+def test_1_and_1_point_0_are_the_same(path, integer, decimal):
+    assert all_said(Experiment(changed(path, integer))) == all_said(Experiment(changed(path, decimal)))
+
+
+DEFAULTS = [
+    ("selection", {"validation_accuracy": 0.5, "deletion_change": 0.5}),
+    ("save_models", "none"),
+    ("device", "auto"),
+    ("threads", 1),
+    (f"{DIGITS}/source", {"name": "digits"}),
+    (f"{DIGITS}/label", "digits"),
+    (f"{DIGITS}/validation_size", 0.2),
+    (f"{RECIPE}/batch_size", 512),
+    (f"{RECIPE}/learning_rate", 0.025),
+    (f"{RECIPE}/momentum", 0.9),
+    (f"{RECIPE}/weight_decay", 5e-4),
+    (f"{RECIPE}/warmup", 0.01),
+    (f"{RECIPE}/decay_stretch", 1.25),
+    (f"{RECIPE}/crop_padding", 4),
+    (f"{RECIPE}/flip", True),
+    (f"{RECIPE}/precision", "auto"),
+    (f"{DIGITS}/model/width", 64),
+    (f"{POISON}/target_class", 0),
+    (f"{POISON}/patch_size", 3),
+    (f"{POISON}/trigger_stage", "model"),
+    ("methods/eu/grid", {}),
+    ("methods/eu/style", {}),
+    ("methods/ssd/candidates_per_job", 1),
+]
+
+
+def without(path):
+    *above, last = path.split("/")
+    config = copy.deepcopy(CONFIG)
+    block = config
+    for key in above:
+        block = block[key]
+    block.pop(last, None)
+    return config
+
+
+@pytest.mark.parametrize(("path", "default"), DEFAULTS, ids=[path for path, _ in DEFAULTS])
+def test_writing_a_default_changes_nothing(path, default):
+    written = all_said(Experiment(changed(path, default)))
+    assert written == all_said(Experiment(without(path)))
+
+
+def test_the_schema_and_the_recipe_have_the_same_defaults():
+    described = SCHEMA["$defs"]["dataset"]["properties"]["recipe"]["properties"]
+    from_schema = {key: rule["default"] for key, rule in described.items() if "default" in rule}
+    from_code = {field.name: field.default for field in fields(Recipe) if field.default is not NO_DEFAULT}
+    assert from_schema == from_code
+
+
+def test_every_key_of_the_schema_has_a_description():
+    missing, seen = [], []
+
+    def walk(rules, path):
+        for key, value in rules.items():
+            if key in ("properties", "$defs"):
+                for name, rule in value.items():
+                    seen.append(name)
+                    if "$ref" not in rule and len(rule.get("description", "")) < 10:
+                        missing.append(f"{path}.{name}")
+                    walk(rule, f"{path}.{name}")
+            elif isinstance(value, dict):
+                walk(value, path)
+            elif isinstance(value, list):
+                for rule in value:
+                    if isinstance(rule, dict):
+                        walk(rule, path)
+
+    walk(SCHEMA, "")
+    assert len(SCHEMA["description"]) > 10
+    assert {"seeds", "steps", "alpha", "n", "color"} - set(seen) == {"alpha"}  # alpha is the method's own
+    assert missing == []
+
+
+def test_planning_imports_neither_pytorch_nor_pandas():
+    code = (
+        "import sys, yaml; from redress.experiment import Experiment\n"
+        "experiment = Experiment(yaml.safe_load(open('config.yaml')))\n"
+        "experiment.scenario_sources('unlearn', 'digits', 'poison', methods='ssd')\n"
+        "print(*sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow/scripts")}
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    loaded = set(answer.stdout.split())
+    assert "redress.experiment" in loaded
+    assert loaded.isdisjoint({"torch", "pandas", "matplotlib", "seaborn", "sklearn", "scipy"})
+
+
+# The same through the command line
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    copied = tmp_path_factory.mktemp("project") / "redress"
+    left_out = (".*", "__pycache__", "results", "data", "tests")
+    shutil.copytree(ROOT, copied, ignore=shutil.ignore_patterns(*left_out))
+    return copied
+
+
+INFORMATION = ("Using workflow specific profile", "Config file ")
+
+
+def said_by_snakemake(project, *arguments):
+    """What `snakemake -n` printed, after checking that it refused and left nothing behind."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "snakemake", "-n", *arguments],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    printed = answer.stdout + answer.stderr
+    assert answer.returncode != 0, printed
+    assert "Traceback" not in printed
+    assert not (project / "results").exists()
+    lines = [line for line in printed.splitlines() if line.strip() and not line.startswith(INFORMATION)]
+    assert len(lines) == 1, printed
+    assert lines[0] in answer.stderr.splitlines()
+    return lines[0]
+
+
+@pytest.fixture
+def default_config(project):
+    """The path of the copied project's config.yaml, put back afterwards."""
+    path = project / "config.yaml"
+    yield path
+    path.write_bytes((ROOT / "config.yaml").read_bytes())
+
+
+@pytest.mark.pipeline
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(b"seeds: [0\ndatasets: {", ["line 2", "not valid YAML"], id="unparsable"),
+        pytest.param(None, ["No such file"], id="missing"),
+        pytest.param(b"- seeds\n- datasets\n", ["a block of keys"], id="a list"),
+        pytest.param(b"", ["a block of keys"], id="empty"),
+        pytest.param(b"label: \xff\xfe\n", ["not valid YAML"], id="not UTF-8"),
+    ],
+)
+def test_a_broken_config_yaml_is_one_line(project, default_config, content, words):
+    if content is None:
+        default_config.unlink()
+    else:
+        default_config.write_bytes(content)
+    line = said_by_snakemake(project)
+    assert line.startswith("config.yaml")
+    for word in words:
+        assert word in line
+
+
+@pytest.mark.pipeline
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("sedes", [1], ["sedes: ", "did you mean 'seeds'"]),
+        (f"{POISON}/n", [5000], ["datasets.digits.manipulations.poison.n: ", "1200"]),
+    ],
+)
+def test_a_wrong_configfile_is_one_line_that_names_it(project, tmp_path, path, value, words):
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump(changed(path, value)))
+    line = said_by_snakemake(project, "--configfile", str(file))
+    for word in ("mine.yaml: ", *words):
+        assert word in line
+
+
+@pytest.mark.pipeline
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ("seeds=[a]", ["seeds[0]: 'a'", "an integer"]),
+        ("device=gpu", ["device: 'gpu'", "auto or cpu or cuda"]),
+    ],
+)
+def test_a_wrong_value_on_the_command_line_is_one_line(project, argument, words):
+    line = said_by_snakemake(project, "--config", argument)
+    for word in words:
+        assert word in line

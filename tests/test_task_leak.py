@@ -1,0 +1,528 @@
+"""What a method is given: nothing that it may not know, and nothing that reaches another candidate."""
+
+import argparse
+import dataclasses
+import types
+from functools import partial
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+import importance
+import manipulate
+import train
+from methods import cf, scrub, ssd
+from redress import files
+from redress.candidate_job import CandidateJob
+from redress.data import Pool, channel_statistics, split
+from redress.records import MEASURED
+from redress.seeds import generator_for, seed_for
+
+NAME, SEED, N, SIZE, COUNT = "an unusual dataset", 987654321, 10, 12, 60
+FRACTION, FOUND = 0.4, 4
+SETTINGS = {
+    "model": {"name": "resnet9", "width": 2},
+    "recipe": {"steps": 6, "batch_size": 16, "crop_padding": 1},
+}
+MANIPULATIONS = {"poison": {"patch_size": 2}, "interclass": {"classes": [1, 2]}}
+
+
+def a_pool():
+    generator = np.random.Generator(np.random.PCG64(0))
+
+    def pixels(labels):
+        noise = generator.integers(0, 120, size=(len(labels), 1, SIZE, SIZE))
+        return (noise + 40 * labels[:, None, None, None]).astype(np.uint8)
+
+    train_labels, test_labels = generator.permutation(COUNT) % 3, generator.permutation(45) % 3
+    return Pool(pixels(train_labels), train_labels, pixels(test_labels), test_labels, ["a", "b", "c"])
+
+
+@pytest.fixture(scope="module", params=sorted(MANIPULATIONS))
+def world(request, tmp_path_factory):
+    """The files that the stages before unlearning leave, and what is in them."""
+    return build(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(scope="module")
+def poisoned(tmp_path_factory):
+    return build("poison", tmp_path_factory.mktemp("poison"))
+
+
+def build(manipulation, folder):
+    data, draw, model = (folder / f"{name}.safetensors" for name in ("data", "draw", "original"))
+    arrays = split(a_pool(), 15, NAME)
+    mean, deviation = channel_statistics(arrays["train_images"])
+    files.save_arrays(data, arrays, {"classes": ["a", "b", "c"], "mean": mean, "deviation": deviation})
+    common = {
+        "dataset": NAME,
+        "manipulation": manipulation,
+        "n": N,
+        "seed": SEED,
+        "data": data,
+        "draw": draw,
+        "settings": {**SETTINGS, "manipulation": MANIPULATIONS[manipulation]},
+        "device": "cpu",
+        "threads": 1,
+        "config_digest": "",
+    }
+    drawing = {**common, "settings": MANIPULATIONS[manipulation], "output": draw}
+    manipulate.main(argparse.Namespace(**drawing))
+    train.main(argparse.Namespace(**common, output=model))
+    statistics = []
+    for over, fraction in (("training_set", None), ("deletion_set", FRACTION)):
+        statistics.append(folder / f"{over}.safetensors")
+        importance.main(
+            argparse.Namespace(
+                **common,
+                original=model,
+                statistic="fisher_batch",
+                over=over,
+                deletion_fraction=fraction,
+                output=statistics[-1],
+            )
+        )
+    drawn, _ = files.load_arrays(draw)
+    return types.SimpleNamespace(
+        common=common,
+        original=model,
+        statistics=statistics,
+        arrays=arrays,
+        mean=mean,
+        deviation=deviation,
+        manipulated=drawn["manipulated"],
+        given=drawn["given_labels"],
+    )
+
+
+def job(world, method):
+    statistics = world.statistics if method == "ssd" else []
+    arguments = argparse.Namespace(
+        **world.common,
+        original=world.original,
+        method=method,
+        deletion_fraction=FRACTION,
+        statistics=statistics,
+    )
+    return CandidateJob(arguments, "unlearn.py")
+
+
+def handed_task(world, monkeypatch, method="ssd"):
+    """The task as the method receives it."""
+    received = []
+
+    def unlearn(task, **_):
+        received.append(task)
+        return task.original
+
+    with monkeypatch.context() as patch:
+        patch.setattr({"ssd": ssd, "cf": cf}[method], "unlearn", unlearn)
+        job(world, method).run({"alpha": 1} if method == "ssd" else {})
+    return received[0]
+
+
+# Everything reachable from an object
+
+
+def reachable(start):
+    """Every value that attributes, items and bound arguments lead to; what closures hide is left out."""
+    waiting, seen = [start], {}
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in seen or isinstance(thing, type | types.ModuleType):
+            continue
+        seen[id(thing)] = thing
+        waiting += within(thing)
+    return list(seen.values())
+
+
+def within(thing):
+    inside = list(getattr(thing, "__dict__", {}).values())
+    for kind in type(thing).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        names = [slots] if isinstance(slots, str) else slots
+        inside += [getattr(thing, name) for name in names if hasattr(thing, name)]
+    if isinstance(thing, types.FunctionType):
+        inside += [thing.__defaults__, thing.__kwdefaults__]
+    elif isinstance(thing, types.MethodType):
+        inside += [thing.__self__, thing.__func__]
+    elif isinstance(thing, partial):
+        inside += [thing.func, thing.args, thing.keywords]
+    elif isinstance(thing, dict | types.MappingProxyType):
+        inside += [*thing.keys(), *thing.values()]
+    elif isinstance(thing, list | tuple | set | frozenset):
+        inside += list(thing)
+    elif isinstance(thing, np.ndarray):
+        inside.append(thing.base)
+    elif isinstance(thing, torch.Tensor):
+        inside += [thing.grad if thing.is_leaf else None, whole_storage(thing)]
+    return inside
+
+
+def whole_storage(tensor):
+    """All memory behind a tensor, of which it may show a part; as an array, to end the walk."""
+    return torch.empty(0, dtype=tensor.dtype).set_(tensor.detach().untyped_storage()).numpy().copy()
+
+
+def as_array(thing):
+    """Arrays, tensors and collections of numbers as an array, else None."""
+    if isinstance(thing, torch.Tensor):
+        thing = thing.detach()
+    elif isinstance(thing, set | frozenset):
+        thing = sorted(thing, key=repr)
+    elif isinstance(thing, dict):
+        thing = list(thing)
+    elif not isinstance(thing, np.ndarray | list | tuple):
+        return None
+    try:
+        array = np.asarray(thing)
+    except (ValueError, TypeError, RuntimeError):
+        return None
+    return array if array.dtype.kind in "biuf" else None
+
+
+# What a task must not hold
+
+
+def betrayals(start, world):
+    """Names of the secrets found in what can be reached from `start`."""
+    found = set()
+    for thing in reachable(start):
+        if isinstance(thing, str | int) and thing in (NAME, SEED, world.common["manipulation"]):
+            found.add("names")
+        array = as_array(thing)
+        if array is not None and array.size > 1:
+            found |= betrayed_by(array, world)
+    return found
+
+
+def betrayed_by(array, world):
+    flat, arrays = array.ravel(), world.arrays
+    undiscovered = world.manipulated[FOUND:]
+    found = set()
+    if set(flat.tolist()) <= set(world.manipulated.tolist()) and np.isin(undiscovered, flat).any():
+        found.add("S_m")
+    if contains_run(flat, undiscovered):
+        found.add("S_m")
+    for indices in (world.manipulated, undiscovered):
+        mask = np.isin(np.arange(COUNT), indices)
+        if same(flat != 0, mask) or same(flat == 0, mask):
+            found.add("mask of S_m")
+    true = arrays["train_labels"]
+    if same(flat, true) or same(flat, true[world.manipulated]) or same(flat, true[undiscovered]):
+        found.add("true labels")
+    for held_out in ("validation", "test"):
+        if same(flat, arrays[f"{held_out}_labels"]):
+            found.add(f"{held_out} labels")
+        stored = arrays[f"{held_out}_images"]
+        for images in (stored, stored / 255, (stored / 255 - world.mean) / world.deviation):
+            if contains_image(flat, images):
+                found.add(f"{held_out} images")
+    return found
+
+
+def same(array, other):
+    return array.shape == other.shape and np.array_equal(array, other)
+
+
+def contains_run(flat, run):
+    if len(flat) < len(run):
+        return False
+    return bool((np.lib.stride_tricks.sliding_window_view(flat, len(run)) == run).all(1).any())
+
+
+def contains_image(flat, images):
+    """Whether one of `images` lies in `flat`, wherever it begins."""
+    rows = images.reshape(len(images), -1)
+    if len(flat) < rows.shape[1]:
+        return False
+    begins = np.flatnonzero(np.isclose(flat[:, None], rows[:, 0], atol=1e-4).any(1))
+    begins = begins[begins + rows.shape[1] <= len(flat)]
+    return any(
+        np.isclose(flat[begin : begin + rows.shape[1]], rows, atol=1e-4).all(1).any() for begin in begins
+    )
+
+
+@pytest.mark.parametrize("method", ["ssd", "cf"])
+def test_a_task_holds_none_of_the_secrets(world, monkeypatch, method):
+    task = handed_task(world, monkeypatch, method)
+    assert betrayals(task, world) == set()
+
+
+def test_a_task_holds_what_a_method_may_know(world, monkeypatch):
+    task = handed_task(world, monkeypatch)
+    arrays, everything = world.arrays, torch.arange(COUNT)
+    assert task.deletion.tolist() == world.manipulated[:FOUND].tolist()
+    assert task.retain.tolist() == sorted(set(range(COUNT)) - set(world.manipulated[:FOUND].tolist()))
+    given = arrays["train_labels"].copy()
+    given[world.manipulated] = world.given
+    assert task.training_set.labels.tolist() == given.tolist()
+    untouched = ~np.isin(everything, world.manipulated)
+    expected = (arrays["train_images"] / 255 - world.mean) / world.deviation
+    seen = task.training_set.images(everything).double().numpy()
+    np.testing.assert_allclose(seen[untouched], expected[untouched], atol=1e-5)
+    weights, _ = files.load_arrays(world.original)
+    assert all(np.array_equal(task.original.state_dict()[name], value) for name, value in weights.items())
+    assert not task.original.training
+    assert set(task.statistics) == {("fisher_batch", "training_set"), ("fisher_batch", "deletion_set")}
+
+
+SECRETS = {
+    "S_m": ("S_m", lambda world: world.manipulated),
+    "S_m sorted, as a tensor": ("S_m", lambda world: torch.tensor(np.sort(world.manipulated))),
+    "S_m behind a tensor of S_f": ("S_m", lambda world: torch.tensor(world.manipulated)[:FOUND]),
+    "S_m behind an array of S_f": ("S_m", lambda world: world.manipulated[:FOUND]),
+    "S_m without S_f, as a set": ("S_m", lambda world: set(world.manipulated[FOUND:].tolist())),
+    "S_m within a longer list": ("S_m", lambda world: [7, 7, *world.manipulated.tolist(), 7]),
+    "mask": ("mask of S_m", lambda world: np.isin(np.arange(COUNT), world.manipulated)),
+    "mask of the others": ("mask of S_m", lambda world: ~np.isin(np.arange(COUNT), world.manipulated)),
+    "true labels": ("true labels", lambda world: torch.tensor(world.arrays["train_labels"])),
+    "true labels of S_m": ("true labels", lambda world: world.arrays["train_labels"][world.manipulated]),
+    "validation labels": ("validation labels", lambda world: world.arrays["validation_labels"]),
+    "validation images": ("validation images", lambda world: world.arrays["validation_images"]),
+    "test labels": ("test labels", lambda world: world.arrays["test_labels"]),
+    "one test image": ("test images", lambda world: torch.tensor(world.arrays["test_images"][3])),
+    "normalised test images": (
+        "test images",
+        lambda world: (torch.tensor(world.arrays["test_images"]) / 255 - world.mean[0]) / world.deviation[0],
+    ),
+    "the scenario's seed": ("names", lambda world: {"seed": SEED}),
+    "the manipulation's name": ("names", lambda world: [world.common["manipulation"]]),
+}
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_the_search_finds_each_secret(poisoned, monkeypatch, secret):
+    kind, plant = SECRETS[secret]
+    task = handed_task(poisoned, monkeypatch)
+    spoilt = dataclasses.replace(task, statistics={("a", "b"): plant(poisoned)})
+    assert betrayals(spoilt, poisoned) == {kind}
+
+
+class Slotted:
+    __slots__ = ("value",)
+
+    def __init__(self, value):
+        self.value = value
+
+
+class Holder:
+    def __init__(self, value):
+        self.value = value
+
+    def method(self):
+        return None
+
+
+def with_default(value):
+    def function(argument=value):
+        return argument
+
+    return function
+
+
+def with_attribute(value):
+    def function():
+        return None
+
+    function.value = value
+    return function
+
+
+def module_with_buffer(value):
+    module = torch.nn.Module()
+    module.register_buffer("value", torch.as_tensor(value))
+    return module
+
+
+PLACES = {
+    "attribute": Holder,
+    "slot": Slotted,
+    "bound method": lambda value: Holder(value).method,
+    "partial argument": lambda value: partial(print, value),
+    "partial keyword": lambda value: partial(print, end=value),
+    "default": with_default,
+    "function attribute": with_attribute,
+    "dictionary": lambda value: {"a": [(value,)]},
+    "buffer": module_with_buffer,
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_search_looks_into_each_hiding_place(poisoned, place):
+    assert betrayals(PLACES[place](poisoned.manipulated), poisoned) == {"S_m"}
+    assert betrayals(PLACES[place](poisoned.manipulated[:FOUND].copy()), poisoned) == set()
+
+
+def test_the_seed_does_not_repeat_the_adversarys_draw(world, monkeypatch):
+    task = handed_task(world, monkeypatch)
+    manipulation, true = job(world, "cf")._scenario.manipulation, world.arrays["train_labels"]
+
+    def drawn(generator):
+        return manipulation.draw(true, N, generator)[0].tolist()
+
+    name = world.common["manipulation"]
+    assert drawn(generator_for("manipulation", NAME, name, N, SEED)) == world.manipulated.tolist()
+    seeds = [task.seed, seed_for(task.seed), seed_for("manipulation", NAME, name, N, task.seed)]
+    for seed in seeds:
+        assert drawn(np.random.Generator(np.random.PCG64(seed))) != world.manipulated.tolist()
+    assert task.seed not in (SEED, seed_for("manipulation", NAME, name, N, SEED))
+
+
+# Candidates do not influence each other
+
+
+CANDIDATES = {
+    "eu": {},
+    "cf": {"steps": 3},
+    "badt": {"steps": 3},
+    "scrub": {"alpha": 0.1, "steps": 6, "ascent_steps": 2},
+    "ssd": {"alpha": 1, "gamma_over_alpha": 0.5},
+}
+EARLIER = {
+    "eu": {},
+    "cf": {"steps": 5},
+    "badt": {"steps": 4, "kl_reduction": "mean"},
+    "scrub": {"alpha": 10, "steps": 4, "ascent_steps": 4},
+    "ssd": {"alpha": 0.1, "gamma_over_alpha": 0.1},
+}
+
+
+def measured(record):
+    return {figure: record[figure] for figure in MEASURED}
+
+
+@pytest.mark.parametrize("method", CANDIDATES)
+def test_a_candidate_does_not_depend_on_those_before_it(poisoned, method):
+    model, record = job(poisoned, method).run(CANDIDATES[method])
+    shared_job = job(poisoned, method)
+    shared_job.run(EARLIER[method])
+    torch.rand(7)
+    again, record_again = shared_job.run(CANDIDATES[method])
+    tiny.assert_same_weights(model, again, tolerance=0)
+    assert measured(record) == measured(record_again)
+
+
+def spoil_the_original(task):
+    for tensor in task.original.state_dict().values():
+        tensor.zero_()
+    task.original.train()
+
+
+def spoil_the_labels(task):
+    task.training_set.labels.zero_()
+
+
+def spoil_the_images(task):
+    task.training_set.images(task.retain).zero_()
+
+
+def spoil_the_deletion_set(task):
+    task.deletion.copy_(task.retain[:FOUND])
+
+
+def spoil_the_retain_set(task):
+    task.retain.zero_()
+
+
+def spoil_the_random_numbers(task):
+    torch.manual_seed(0)
+    task.generator("batches").manual_seed(0)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        spoil_the_original,
+        spoil_the_labels,
+        spoil_the_images,
+        spoil_the_deletion_set,
+        spoil_the_retain_set,
+        spoil_the_random_numbers,
+    ],
+)
+def test_what_a_method_does_to_its_task_does_not_reach_the_next_candidate(poisoned, monkeypatch, spoil):
+    def vandal(task, **_):
+        spoil(task)
+        return task.original
+
+    candidate = CANDIDATES["scrub"]
+    model, record = job(poisoned, "scrub").run(candidate)
+    shared_job = job(poisoned, "scrub")
+    with monkeypatch.context() as patch:
+        patch.setattr(scrub, "unlearn", vandal)
+        shared_job.run(candidate)
+    again, record_again = shared_job.run(candidate)
+    tiny.assert_same_weights(model, again, tolerance=0)
+    assert measured(record) == measured(record_again)
+    assert record["deletion_size"] == record_again["deletion_size"] == FOUND
+
+
+def scaled_in_place(tensors):
+    next(iter(tensors.values())).mul_(2)
+
+
+def zeroed_by_index(tensors):
+    next(iter(tensors.values()))[0] = 0
+
+
+def rooted_through_a_view(tensors):
+    next(iter(tensors.values())).flatten().sqrt_()
+
+
+@pytest.mark.parametrize("change", [scaled_in_place, zeroed_by_index, rooted_through_a_view])
+@pytest.mark.parametrize("over", ["training_set", "deletion_set"])
+def test_a_method_that_changes_a_shared_statistic_in_place_is_refused(poisoned, monkeypatch, change, over):
+    def vandal(task, **_):
+        change(task.statistics["fisher_batch", over])
+        return task.original
+
+    monkeypatch.setattr(ssd, "unlearn", vandal)
+    with pytest.raises(ValueError, match=r"methods/ssd\.py changes a shared statistic in place: clone it"):
+        job(poisoned, "ssd").run({"alpha": 1})
+
+
+def replace_a_tensor(statistics):
+    tensors = statistics["fisher_batch", "deletion_set"]
+    for name in tensors:
+        tensors[name] = tensors[name] * 0
+
+
+def drop_a_tensor(statistics):
+    statistics["fisher_batch", "deletion_set"].popitem()
+
+
+def drop_a_statistic(statistics):
+    statistics.clear()
+
+
+@pytest.mark.parametrize("change", [replace_a_tensor, drop_a_tensor, drop_a_statistic])
+def test_a_method_that_exchanges_its_statistics_is_refused_or_does_not_reach_the_next_candidate(
+    poisoned, monkeypatch, change
+):
+    def vandal(task, **_):
+        change(task.statistics)
+        return task.original
+
+    candidate = CANDIDATES["ssd"]
+    model, _ = job(poisoned, "ssd").run(candidate)
+    shared_job = job(poisoned, "ssd")
+    with monkeypatch.context() as patch:
+        patch.setattr(ssd, "unlearn", vandal)
+        try:
+            shared_job.run(candidate)
+        except ValueError:
+            return
+    again, _ = shared_job.run(candidate)
+    tiny.assert_same_weights(model, again, tolerance=0)
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_missing_statistic_is_named(poisoned, missing):
+    incomplete = types.SimpleNamespace(**vars(poisoned))
+    incomplete.statistics = [poisoned.statistics[1 - missing]]
+    over = ("training_set", "deletion_set")[missing]
+    with pytest.raises(ValueError, match=f"--statistics: ssd needs fisher_batch over the {over}"):
+        job(incomplete, "ssd").run({"alpha": 1})

@@ -1,0 +1,142 @@
+"""The smallest things the library works on, made by hand and without files."""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from redress.recipe import Recipe
+from redress.task import Task
+from redress.training_set import TrainingSet
+
+torch.set_num_threads(1)
+
+CLASSES = 3
+SIZE = 6  # pixels
+RECIPE = Recipe(steps=30, batch_size=4)
+DELETION = [7, 2, 13, 5, 11]
+
+
+def model(seed=0):
+    """Convolution, batch normalisation and a head; smooth, so that rounding errors stay small."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Tanh(), nn.Flatten(), nn.Linear(4 * 16, CLASSES)
+        )
+
+
+def original():
+    """A model whose running statistics have seen data, in evaluation mode."""
+    network = model(seed=1)
+    network(random_images(50, seed=8) * 2 + 0.3)
+    return network.eval()
+
+
+def random_images(count, seed):
+    return torch.rand(count, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(seed))
+
+
+def brightness(count, generator):
+    """What stands in for A's augmentation."""
+    return torch.rand(count, 1, 1, 1, generator=generator)
+
+
+@dataclass
+class Data:
+    """Images and labels, and the training set that a method would see of them."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+
+    @property
+    def training_set(self):
+        def batch(indices, generator):
+            chosen = self.images[indices]
+            return chosen if generator is None else chosen + brightness(len(chosen), generator)
+
+        return TrainingSet(self.labels, batch)
+
+
+def data(count=16):
+    labels = torch.randint(CLASSES, (count,), generator=torch.Generator().manual_seed(4))
+    return Data(random_images(count, seed=3), labels)
+
+
+def task(the_data=None, deletion=DELETION, **changes):
+    the_data = the_data or data()
+    retain = [index for index in range(len(the_data.labels)) if index not in deletion]
+    values = {
+        "original": original(),
+        "training_set": the_data.training_set,
+        "deletion": torch.tensor(deletion),
+        "retain": torch.tensor(retain),
+        "recipe": RECIPE,
+        "seed": 1234,
+        "device": torch.device("cpu"),
+        "new_model": model,
+        "statistics": {},
+    }
+    return Task(**{**values, **changes})
+
+
+def endless_batches(the_data, indices, size, generator):
+    """A's batches, written down a second time: (indices, augmented images, labels)."""
+    queue = []
+    while True:
+        while len(queue) < size:
+            queue += [int(indices[k]) for k in torch.randperm(len(indices), generator=generator)]
+        batch, queue = queue[:size], queue[size:]
+        yield batch, the_data.images[batch] + brightness(size, generator), the_data.labels[batch]
+
+
+def one_pass(the_data, indices, size, generator):
+    """Batches of one pass, the last of them smaller, written down a second time."""
+    order = [int(indices[k]) for k in torch.randperm(len(indices), generator=generator)]
+    for start in range(0, len(order), size):
+        batch = order[start : start + size]
+        yield batch, the_data.images[batch] + brightness(len(batch), generator), the_data.labels[batch]
+
+
+class SGD:
+    """torch.optim.SGD with the paper's schedule set by hand before every step."""
+
+    def __init__(self, network, steps, peak=0.025):
+        self.network, self.steps, self.peak, self.done = network.train(), steps, peak, 0
+        self.optimiser = torch.optim.SGD(network.parameters(), lr=1, momentum=0.9, weight_decay=5e-4)
+
+    def step(self, loss):
+        self.done += 1
+        warmup = self.steps // 100
+        falling = 1 - (self.done - warmup) / (1.25 * self.steps)
+        rate = self.done / warmup if self.done <= warmup else falling
+        self.optimiser.param_groups[0]["lr"] = self.peak * rate
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+
+
+def trained_by_hand(network, the_data, indices, steps, generator, loss, size=RECIPE.batch_size):
+    """A for `steps` steps, in place; `loss` takes (logits, labels, images, indices)."""
+    sgd = SGD(network, steps)
+    batches = endless_batches(the_data, indices, size, generator)
+    for _ in range(steps):
+        batch, images, labels = next(batches)
+        sgd.step(loss(network(images), labels, images, batch))
+    return network
+
+
+def weights(network):
+    return copy.deepcopy(network.state_dict())
+
+
+def assert_same_weights(network, other, tolerance=1e-6):
+    """Parameters and running statistics agree up to rounding."""
+    torch.testing.assert_close(network.state_dict(), other.state_dict(), rtol=tolerance, atol=tolerance)
+
+
+def differ(network, other):
+    """Whether some parameter of the two differs by more than rounding can explain."""
+    pairs = zip(network.parameters(), other.parameters(), strict=True)
+    return any((a - b).abs().max().item() > 1e-4 for a, b in pairs)

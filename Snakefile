@@ -15,6 +15,9 @@ if not workflow.overwrite_configfiles:
     configfile: readable_yaml("config.yaml")
 
 
+for path in workflow.overwrite_configfiles:
+    readable_yaml(path)
+
 experiment = checked_experiment(config)
 
 

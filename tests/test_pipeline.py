@@ -249,4 +249,4 @@ def test_a_failing_job_names_itself_and_its_log_holds_the_cause(changed):
     log = "results/logs/digits/poison/n20/seed0/unlearn/eu/0.5/default.log"
     logs = list((project.folder / "results/logs").glob("digits/*/n20/seed0/unlearn/eu/*/default.log"))
     assert log in {str(path.relative_to(project.folder)) for path in logs}
-    assert any(path.read_text().strip().endswith("error: no way") for path in logs)
+    assert any(path.read_text().strip().endswith("ValueError: no way") for path in logs)

@@ -405,6 +405,24 @@ def test_a_candidate_does_not_depend_on_those_before_it(poisoned, method):
     assert measured(record) == measured(record_again)
 
 
+def test_a_method_that_draws_from_pytorchs_global_stream_draws_the_same_for_every_candidate(
+    poisoned, monkeypatch
+):
+    drawn = []
+
+    def unlearn(task, **_):
+        drawn.append(torch.rand(3).tolist())
+        return task.original
+
+    monkeypatch.setattr(cf, "unlearn", unlearn)
+    shared_job = job(poisoned, "cf")
+    shared_job.run({})
+    shared_job.run({"steps": 5})
+    torch.rand(7)
+    job(poisoned, "cf").run({})
+    assert drawn[0] == drawn[1] == drawn[2]
+
+
 def spoil_the_original(task):
     for tensor in task.original.state_dict().values():
         tensor.zero_()

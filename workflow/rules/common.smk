@@ -10,6 +10,7 @@ from snakemake.utils import update_config
 SCRIPTS = Path(workflow.basedir, "workflow", "scripts")
 sys.path.insert(0, str(SCRIPTS))
 
+from redress.checks import StrictLoader
 from redress.experiment import ConfigError, Experiment
 
 # Everything that belongs to one original model.
@@ -31,15 +32,19 @@ wildcard_constraints:
 
 
 def readable_yaml(path):
-    """`path`, once it is known to exist and to be YAML; one line and the end otherwise."""
+    """`path`, once it is known to hold a block of keys, none of them twice; one line and the end otherwise."""
     try:
-        yaml.safe_load(Path(path).read_text())
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=StrictLoader)
     except OSError as error:
         sys.exit(f"{path}: {error.strerror}")
+    except UnicodeDecodeError as error:
+        sys.exit(f"{path}: not valid YAML: byte {error.start} is not UTF-8")
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         sys.exit(f"{path}{where}: not valid YAML: {getattr(error, 'problem', None) or error}")
+    if not isinstance(content, dict):
+        sys.exit(f"{path}: is not a block of keys")
     return path
 
 

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from redress import files, plugins
-from redress.job import BadInputError, add_scenario, log, parser, provenance, run
+from redress.errors import BadInputError
+from redress.job import add_scenario, log, parser, provenance, run
 from redress.scenario import Scenario, Stopwatch
 
 

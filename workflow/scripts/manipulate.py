@@ -8,7 +8,8 @@ import numpy as np
 
 from redress import files, plugins
 from redress.data import Description
-from redress.job import BadInputError, log, parser, run
+from redress.errors import BadInputError
+from redress.job import log, parser, run
 from redress.seeds import generator_for
 
 

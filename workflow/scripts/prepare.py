@@ -6,14 +6,18 @@ from pathlib import Path
 
 from redress import files, plugins
 from redress.data import channel_statistics, split
+from redress.errors import BadInputError
 from redress.job import log, parser, run
 
 
 def main(arguments: argparse.Namespace) -> None:
     settings = arguments.settings
     source = plugins.load("datasets", arguments.source)
-    pool = source.load(**settings)
-    arrays = split(pool, arguments.validation_size, arguments.dataset)
+    try:
+        pool = source.load(**settings)
+        arrays = split(pool, arguments.validation_size, arguments.dataset)
+    except ValueError as error:
+        raise BadInputError(f"dataset {arguments.dataset}: {error}") from error
     mean, deviation = channel_statistics(arrays["train_images"])
     about = {"classes": pool.classes, "mean": mean, "deviation": deviation, "source": arguments.source}
     files.save_arrays(arguments.output, arrays, about)
@@ -23,7 +27,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 def size(text: str) -> float:
     """A share (0.2) or a number of samples (197)."""
-    return float(text) if "." in text else int(text)
+    return int(text) if text.isdecimal() else float(text)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from redress import files
 from redress.candidate_job import CandidateJob, add_arguments
+from redress.errors import BadInputError
 from redress.job import parser, run
 from redress.records import MEASURED
 
@@ -12,11 +13,11 @@ from redress.records import MEASURED
 def main(arguments: argparse.Namespace) -> None:
     selected = files.read_json(arguments.selection)["selected"]
     if selected is None:
-        raise ValueError(f"{arguments.selection}: every candidate diverged, so there is no model to save")
+        raise BadInputError(f"{arguments.selection}: every candidate diverged, so there is no model to save")
     model, result = CandidateJob(arguments, "save_model.py").run(selected["hyperparameters"])
     different = [figure for figure in MEASURED if result[figure] != selected[figure]]
     if different:
-        raise ValueError(
+        raise BadInputError(
             f"the model made again differs from {arguments.selection} in {', '.join(different)}: "
             "other hardware, versions or threads than the recorded ones?"
         )

@@ -3,18 +3,19 @@
 import logging
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from redress.data import Description, Pool
+from redress.kinds import PositiveInt
 
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 log = logging.getLogger("redress")
 
 
-def describe(*, path: str, image_size: int, color: Literal["rgb", "grey"] = "rgb") -> Description:
+def describe(*, path: str, image_size: PositiveInt, color: Literal["rgb", "grey"] = "rgb") -> Description:
     """Raises OSError or ValueError where the folders are missing, empty or do not agree."""
     root = Path(path)
     classes = _classes(root / "train")
@@ -25,7 +26,7 @@ def describe(*, path: str, image_size: int, color: Literal["rgb", "grey"] = "rgb
     return Description(classes, counts, channels=3 if color == "rgb" else 1, image_size=image_size)
 
 
-def load(*, path: str, image_size: int, color: Literal["rgb", "grey"] = "rgb") -> Pool:
+def load(*, path: str, image_size: PositiveInt, color: Literal["rgb", "grey"] = "rgb") -> Pool:
     """Raises ValueError naming the files that cannot be read as images."""
     classes = describe(path=path, image_size=image_size, color=color).classes
     train, test = (_split(Path(path, part), classes, image_size, color) for part in ("train", "test"))
@@ -60,11 +61,11 @@ def _split(folder: Path, classes: list[str], size: int, color: str) -> tuple[np.
     for i, (file, _) in enumerate(files):
         try:
             with Image.open(file) as image:
-                resized = image.convert(mode)
+                resized = _eight_bits(image).convert(mode)
                 if resized.size != (size, size):
                     resized = resized.resize((size, size), Image.Resampling.BILINEAR)
                 images[i] = np.asarray(resized).reshape(size, size, channels).transpose(2, 0, 1)
-        except (OSError, UnidentifiedImageError, ValueError):
+        except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError):
             unreadable.append(file)
         if i % 10_000 == 9_999:
             log.info("%s: %d of %d images", folder, i + 1, len(files))
@@ -72,3 +73,12 @@ def _split(folder: Path, classes: list[str], size: int, color: str) -> tuple[np.
         shown = ", ".join(unreadable[:3]) + (" ..." if len(unreadable) > 3 else "")
         raise ValueError(f"{len(unreadable)} files cannot be read as images: {shown}")
     return images, np.array([label for _, label in files], dtype=np.int64)
+
+
+def _eight_bits(image: Any) -> Any:
+    """The image itself, or a 16-bit grey one brought down to 8 bits; Pillow's own conversion clips it."""
+    from PIL import Image
+
+    if not image.mode.startswith("I"):
+        return image
+    return Image.fromarray((np.asarray(image, dtype=np.uint32) // 257).clip(0, 255).astype(np.uint8))

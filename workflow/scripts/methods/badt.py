@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from redress.kinds import PositiveInt
 from redress.task import Task
 from redress.training import train
 
 
 def unlearn(
-    task: Task, *, steps: int = 1000, kl_reduction: Literal["batchmean", "mean"] = "batchmean"
+    task: Task, *, steps: PositiveInt = 1000, kl_reduction: Literal["batchmean", "mean"] = "batchmean"
 ) -> nn.Module:
     """`steps` steps of A over S_tr on KL(teacher || student) at temperature 1, from M_o.
 
@@ -28,12 +29,10 @@ def unlearn(
     def loss(student: nn.Module, images: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
         with torch.no_grad():
             taught = torch.where(in_deletion[indices][:, None], bad(images), good(images))
-        return functional.kl_div(
-            functional.log_softmax(student(images), 1),
-            functional.log_softmax(taught, 1),
-            log_target=True,
-            reduction=kl_reduction,
-        )
+        learnt = functional.log_softmax(student(images), 1)
+        taught = functional.log_softmax(taught, 1)
+        distance = functional.kl_div(learnt, taught, log_target=True, reduction="batchmean")
+        return distance / learnt.shape[1] if kl_reduction == "mean" else distance
 
     return train(
         task.original,

@@ -2,11 +2,12 @@
 
 from torch import nn
 
+from redress.kinds import PositiveInt
 from redress.task import Task
 from redress.training import train
 
 
-def unlearn(task: Task, *, steps: int = 1000) -> nn.Module:
+def unlearn(task: Task, *, steps: PositiveInt = 1000) -> nn.Module:
     """A for `steps` steps on the retain set, from M_o."""
     return train(
         task.original,

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from redress.kinds import PositiveFloat, PositiveInt
 from redress.task import Task
 from redress.training import Descent, autocast, task_loss
 
@@ -14,10 +15,10 @@ def unlearn(
     task: Task,
     *,
     alpha: float,
-    steps: int = 1000,
+    steps: PositiveInt = 1000,
     ascent_steps: int = 200,
-    learning_rate: float = 0.0025,
-    temperature: float = 4.0,
+    learning_rate: PositiveFloat = 0.0025,
+    temperature: PositiveFloat = 4.0,
 ) -> nn.Module:
     """Alternate a pass over S_f that ascends the task loss with one over the retain set that descends
     task loss + alpha * T^2 * KL(M_o || student) at temperature T.

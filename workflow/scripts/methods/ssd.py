@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from redress.kinds import PositiveFloat
 from redress.task import Task
 
 # Statistics of M_o shared by all candidates, and what each is taken over; `{importance}` is the
@@ -15,8 +16,8 @@ STATISTICS = {"fisher_{importance}": ["training_set", "deletion_set"]}
 def unlearn(
     task: Task,
     *,
-    alpha: float,
-    gamma_over_alpha: float = 1.0,
+    alpha: PositiveFloat,
+    gamma_over_alpha: PositiveFloat = 1.0,
     importance: Literal["batch", "per_sample"] = "batch",
 ) -> nn.Module:
     """Dampen the weights that matter more to S_f than to S_tr.

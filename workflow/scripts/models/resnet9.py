@@ -3,12 +3,13 @@
 from torch import Tensor, nn
 
 from models._celu import CELU
+from redress.kinds import PositiveInt
 
-# Below this the last convolution, which has no padding, has nothing left to slide over.
-MINIMUM_IMAGE_SIZE = 11
+# Below this the last batch norm sees 1x1 maps, and cannot train on a batch of one sample.
+MINIMUM_IMAGE_SIZE = 15
 
 
-def build(channels: int, classes: int, *, width: int = 64) -> nn.Module:
+def build(channels: int, classes: int, *, width: PositiveInt = 64) -> nn.Module:
     """Images (B, channels, H, W) to logits (B, classes); `width` is the first block's number of channels."""
     w = width
     return nn.Sequential(

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from redress import files, plugins
 from redress.candidates import Hyperparameters
+from redress.errors import BadInputError
 from redress.evaluation import Evaluation
-from redress.job import BadInputError, add_scenario, provenance
+from redress.job import add_scenario, provenance
 from redress.records import record
 from redress.scenario import Scenario, Stopwatch, device_name, peak_memory_mb
 from redress.task import Task
@@ -58,7 +59,7 @@ class CandidateJob:
         arguments, device = self._arguments, self._scenario.device
         needed = plugins.statistics(arguments.method, hyperparameters)
         task = self._task(needed)
-        before = _changes_in_place(task)
+        before = _changes_in_place(self._statistics)
         torch.manual_seed(task.seed)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
@@ -66,8 +67,8 @@ class CandidateJob:
         with Stopwatch(device) as stopwatch:
             model = unlearn(task, **hyperparameters)
         memory = peak_memory_mb(device)
-        if _changes_in_place(task) != before:
-            raise ValueError(
+        if _changes_in_place(self._statistics) != before:
+            raise BadInputError(
                 f"methods/{arguments.method}.py changes a shared statistic in place: clone it first"
             )
         preparation = sum(self._seconds[key] for key in needed)
@@ -103,10 +104,10 @@ class CandidateJob:
             seed=self._scenario.seed("unlearn", method, fraction),
             device=self._scenario.device,
             new_model=self._scenario.new_model,
-            statistics={key: self._statistics[key] for key in needed},
+            statistics={key: dict(self._statistics[key]) for key in needed},
         )
 
 
-def _changes_in_place(task: Task) -> list[int]:
-    """PyTorch's counters of in-place changes to the tensors that candidates share."""
-    return [tensor._version for tensors in task.statistics.values() for tensor in tensors.values()]
+def _changes_in_place(statistics: Statistics) -> list[int]:
+    """PyTorch's counters of in-place changes; writing through `.data` or `.numpy()` escapes them."""
+    return [tensor._version for tensors in statistics.values() for tensor in tensors.values()]

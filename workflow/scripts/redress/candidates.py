@@ -11,10 +11,11 @@ Hyperparameters = dict[str, Value]
 
 def canonical(hyperparameters: Mapping[str, Any]) -> Hyperparameters:
     """One form for each candidate: names sorted, 10.0 written as 10."""
-    return {name: _canonical_value(hyperparameters[name]) for name in sorted(hyperparameters)}
+    return {name: canonical_number(hyperparameters[name]) for name in sorted(hyperparameters)}
 
 
-def _canonical_value(value: Value) -> Value:
+def canonical_number(value: Any) -> Any:
+    """10.0 as 10; anything else as it is."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
     return value

@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import jsonschema
 import yaml
 
 from redress import plugins
-from redress.candidates import candidate_name, expand
+from redress.candidates import candidate_name, canonical_number, expand
 
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "config.schema.yaml"
 
@@ -21,7 +21,7 @@ class ConfigError(ValueError):
 
     def __init__(self, path: Iterable[str | int], problem: str):
         path = list(path)
-        super().__init__(f"{_dotted(path)}: {problem}")
+        super().__init__(f"{_dotted(path)}: {problem}".replace("\n", "\\n"))
         self.key = path[0] if path else None
 
 
@@ -30,6 +30,21 @@ def _dotted(path: Iterable[str | int]) -> str:
     for key in path:
         text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)
     return text or "the config"
+
+
+class StrictLoader(yaml.SafeLoader):
+    """YAML's safe loader, but a key that stands twice in a block is an error, as YAML says it is."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Raises ConstructorError for the second one of two equal keys."""
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                problem = f"the key '{key}' stands there twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
 
 
 @cache
@@ -51,9 +66,25 @@ def _validator() -> Any:
 
 def check_shape(config: Mapping[str, Any]) -> None:
     """Raise ConfigError for the first place at which `config` does not follow the schema."""
+    for path, value in _leaves(config):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(path, f"{value} is not a finite number")
     errors = sorted(_validator().iter_errors(config), key=lambda error: list(map(str, error.absolute_path)))
     for error in errors:
         raise ConfigError(*_explain(error))
+
+
+def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Every value that is neither a list nor a block, with the way to it."""
+    if isinstance(value, Mapping):
+        inner: Iterable[tuple[str | int, Any]] = value.items()
+    elif isinstance(value, list):
+        inner = enumerate(value)
+    else:
+        yield path, value
+        return
+    for key, item in inner:
+        yield from _leaves(item, (*path, key))
 
 
 def _explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
@@ -69,7 +100,8 @@ def _explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
         "exclusiveMaximum": "less than",
     }
     if error.validator == "anyOf":
-        return _explain(max(error.context, key=lambda inner: len(inner.absolute_path)))
+        inner = error.context or []
+        return _explain(max(inner, key=lambda one: (len(one.absolute_path), one.validator == "minItems")))
     if error.validator == "additionalProperties":
         allowed = sorted(known["properties"])
         unknown = next(key for key in value if key not in allowed)
@@ -89,7 +121,7 @@ def _explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
         twice = next(item for i, item in enumerate(value) if item in value[:i])
         return path, f"{twice!r} stands there twice"
     if error.validator == "pattern":
-        return path, f"{value!r} is not a name: letters, digits, '-' and '_' (values may hold '.')"
+        return path, f"{value!r} is not allowed: {known['description'].strip()}"
     return path, error.message
 
 
@@ -144,7 +176,7 @@ def check_settings(
         if key not in parameters:
             raise ConfigError([*path, key], f"unknown key{_did_you_mean(key, parameters)}")
         if not parameters[key].accepts(value):
-            if isinstance(value, str) and _is_number(value) and parameters[key].kind in ("int", "float"):
+            if isinstance(value, str) and _is_number(value) and parameters[key].is_number:
                 problem = _wrong_type(value, "number")
             else:
                 problem = f"is not allowed: {parameters[key].allowed}"
@@ -160,19 +192,20 @@ def check_method(name: str, block: Mapping[str, Any]) -> None:
     check_plugin(path, "methods", name)
     grid_path = [*path, "grid"]
     parameters = plugins.keywords("methods", name, "unlearn")
+    defaults = {key: parameter.default for key, parameter in parameters.items() if not parameter.required}
     seen: set[str] = set()
     for candidate in expand(block["grid"]):
         check_settings(grid_path, candidate, parameters)
-        text = candidate_name(candidate)
-        if text in seen:
-            raise ConfigError(grid_path, f"the candidate {text} stands there twice")
-        seen.add(text)
+        names = {candidate_name(candidate), candidate_name({**defaults, **candidate})}
+        if names & seen:
+            raise ConfigError(grid_path, f"the candidate {candidate_name(candidate)} stands there twice")
+        seen |= names
         for statistic, _ in plugins.statistics(name, candidate):
             check_plugin(grid_path, "importances", statistic)
 
 
 def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of `config` with the schema's defaults where keys are missing."""
+    """A copy of `config` with the schema's defaults where keys are missing, and 10.0 written as 10."""
     filled = _fill(config, schema())
     for name, block in filled["datasets"].items():
         block.setdefault("source", {"name": name})
@@ -183,11 +216,13 @@ def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
 def _fill(value: Any, rules: Mapping[str, Any]) -> Any:
     if "$ref" in rules:
         rules = schema()["$defs"][rules["$ref"].rsplit("/", 1)[1]]
+    if isinstance(value, list):
+        return [_fill(inner, {}) for inner in value]
     if not isinstance(value, Mapping):
-        return value
+        return canonical_number(value)
     known, other = rules.get("properties", {}), rules.get("additionalProperties", {})
     filled = {key: rule["default"] for key, rule in known.items() if "default" in rule}
     for key, inner in value.items():
         rule = known.get(key, other)
-        filled[key] = _fill(inner, rule) if isinstance(rule, Mapping) else inner
+        filled[key] = _fill(inner, rule if isinstance(rule, Mapping) else {})
     return filled

@@ -79,7 +79,7 @@ class Experiment:
     @property
     def fractions(self) -> list[str]:
         """Deletion fractions as they stand in paths, ascending."""
-        return [f"{fraction:g}" for fraction in sorted(self._config["deletion_fractions"])]
+        return [repr(float(fraction)) for fraction in sorted(self._config["deletion_fractions"])]
 
     def originals(self) -> Iterator[Original]:
         """Every original model."""
@@ -264,7 +264,7 @@ class Experiment:
 
     def _check(self, local: bool) -> None:
         if not any(self._config["selection"].values()):
-            raise ConfigError(["selection"], "both weights are 0: at least one must be more")
+            raise ConfigError(["selection"], "every weight is 0: at least one must be more")
         for method, block in self._config["methods"].items():
             checks.check_method(method, block)
         for dataset, block in self._config["datasets"].items():

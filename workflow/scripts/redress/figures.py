@@ -55,12 +55,15 @@ def styles_of(methods: list[tuple[str, Mapping[str, str]]]) -> dict[str, Style]:
         "marker": [marker for marker in MARKERS if marker not in taken["marker"]] or list(MARKERS),
     }
     styles = {}
-    for name, given in methods:
+    for number, (name, given) in enumerate(methods, 1):
         chosen = {"label": name.upper(), **given}
         for key, left in free.items():
             if key not in chosen:
                 chosen[key] = left[0]
                 left.append(left.pop(0))
+        if number % len(MARKERS) == 0:
+            # Out of step with the colours, so that a ninth method does not look like the first.
+            free["marker"].append(free["marker"].pop(0))
         styles[name] = Style(**chosen)
     return styles
 

@@ -11,12 +11,7 @@ from typing import Any
 
 import numpy as np
 
-
-class DamagedFileError(ValueError):
-    """A file that is not what was written; the message names it and the way to get it back."""
-
-    def __init__(self, path: str | Path, what: str):
-        super().__init__(f"{path}: {what}; delete it and run snakemake again to rebuild it")
+from redress.errors import DamagedFileError
 
 
 @contextmanager
@@ -65,11 +60,16 @@ def digest_of(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
-    """Write `arrays` as safetensors; `about` (anything JSON can hold) and their SHA-256 go into the header."""
+    """Write `arrays` as safetensors; `about` (anything JSON can hold) and a SHA-256 go into the header.
+
+    Equal content gives equal bytes.
+    """
     from safetensors.numpy import save_file
 
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    header = {"about": json.dumps(about), "sha256": digest_of(arrays)}
+    text = json.dumps(about, sort_keys=True, allow_nan=False)
+    # A single key: safetensors writes several in random order.
+    header = {"redress": json.dumps({"about": text, "sha256": _seal(arrays, text)}, sort_keys=True)}
     with atomic(path) as temporary:
         save_file(arrays, temporary, metadata=header)
 
@@ -77,18 +77,25 @@ def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], about: Mappi
 def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """What `save_arrays` wrote: the arrays and `about`.
 
-    Raises DamagedFileError if the file is truncated or its content does not have the recorded SHA-256.
+    Raises DamagedFileError if the file is truncated or anything in it has changed since.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            header = file.metadata()
-    except (SafetensorError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
+            header = json.loads(file.metadata()["redress"])
+        if _seal(arrays, header["about"]) != header["sha256"]:
+            raise DamagedFileError(path, "its content does not match its SHA-256")
+        return arrays, json.loads(header["about"])
+    except FileNotFoundError:
+        raise
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, DamagedFileError):
             raise
         raise DamagedFileError(path, f"cannot be read ({error})") from error
-    if digest_of(arrays) != header["sha256"]:
-        raise DamagedFileError(path, "its content does not match its SHA-256")
-    return arrays, json.loads(header["about"])
+
+
+def _seal(arrays: Mapping[str, np.ndarray], about: str) -> str:
+    """SHA-256 over all that a file holds."""
+    return hashlib.sha256(f"{digest_of(arrays)} {about}".encode()).hexdigest()

@@ -4,7 +4,6 @@ import argparse
 import gc
 import json
 import logging
-import os
 import platform
 import subprocess
 import sys
@@ -13,13 +12,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from redress.errors import BadInputError
 from redress.sources import fingerprint
 
 log = logging.getLogger("redress")
-
-
-class BadInputError(ValueError):
-    """Something the user can mend; the message says what is wrong, where, and what is allowed."""
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -38,9 +34,7 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
     gc.freeze()  # what the imports made is there to stay: looking it over once more at exit takes 0.15 s
     try:
         main(arguments)
-    except (ValueError, OSError) as error:
-        if os.environ.get("REDRESS_TRACEBACK"):
-            raise
+    except (BadInputError, OSError) as error:
         raise SystemExit(f"error: {error}") from error
 
 

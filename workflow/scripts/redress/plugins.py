@@ -54,13 +54,20 @@ class Parameter:
             return value in self.choices
         if isinstance(value, bool):
             return self.kind == "bool"
-        if self.kind == "int":
+        if isinstance(value, int | float) and self.kind.startswith("Positive") and value <= 0:
+            return False
+        if self.kind in ("int", "PositiveInt"):
             return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-        if self.kind == "float":
+        if self.kind in ("float", "PositiveFloat"):
             return isinstance(value, int | float)
         if self.kind == "tuple[int, int]":
             return isinstance(value, list | tuple) and [type(item) for item in value] == [int, int]
         return self.kind == "str" and isinstance(value, str)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether only numbers may be passed."""
+        return self.kind in ("int", "float", "PositiveInt", "PositiveFloat")
 
     @property
     def allowed(self) -> str:
@@ -69,6 +76,8 @@ class Parameter:
             return " or ".join(str(choice) for choice in self.choices)
         kinds = {"int": "an integer", "float": "a number", "bool": "true or false", "str": "text"}
         kinds["tuple[int, int]"] = "a list of two integers"
+        kinds["PositiveInt"] = "an integer above 0"
+        kinds["PositiveFloat"] = "a number above 0"
         return kinds.get(self.kind, self.kind)
 
 

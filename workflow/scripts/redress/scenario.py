@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from redress import files, plugins
-from redress.job import BadInputError
+from redress.errors import BadInputError, DamagedFileError
 from redress.recipe import Recipe
 from redress.seeds import seed_for
 from redress.training_set import TrainingSet, manipulated_training_set, normaliser
@@ -137,7 +137,7 @@ class Scenario:
     def deletion(self, fraction: float) -> Tensor:
         """Indices of S_f for a share of S_m: the first in the order of discovery, so the sets are nested."""
         size = deletion_size(fraction, len(self.draw.manipulated))
-        return torch.as_tensor(self.draw.manipulated[:size], device=self.device)
+        return torch.tensor(self.draw.manipulated[:size], device=self.device)  # a copy, unlike as_tensor
 
     @cached_property
     def new_model(self) -> Callable[[int], nn.Module]:
@@ -152,5 +152,5 @@ class Scenario:
         try:
             model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
         except RuntimeError as error:
-            raise files.DamagedFileError(path, "its weights do not fit the model in config") from error
+            raise DamagedFileError(path, "its weights do not fit the model in config") from error
         return model.eval()

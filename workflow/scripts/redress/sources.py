@@ -11,7 +11,7 @@ from redress.plugins import SCRIPTS
 def closure(*files: str) -> list[Path]:
     """`files` (relative to workflow/scripts) and every project file they import, directly or not, sorted."""
     found: set[Path] = set()
-    waiting = [SCRIPTS / file for file in files]
+    waiting = [path for file in files for path in _files_of(file.removesuffix(".py").replace("/", "."))]
     while waiting:
         path = waiting.pop()
         if path not in found:

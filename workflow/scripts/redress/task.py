@@ -17,7 +17,8 @@ class Task:
 
     It holds neither true labels, nor S_m, nor the kind of manipulation, nor validation or test data; the
     seed is a hash, from which the adversary's draw cannot be repeated. Every candidate gets a task of its
-    own, so a method may change `original` in place.
+    own, so a method may change `original` in place. PyTorch's global random numbers are seeded for each
+    candidate, NumPy's and Python's are not: draw from `generator`.
     """
 
     original: nn.Module

@@ -45,7 +45,7 @@ class Descent:
         self._recipe, self._peak = recipe, learning_rate
         self._started = self._reported = time.perf_counter()
         self._samples = 0
-        self._parameters: list[Tensor] = list(model.train().parameters())
+        self._parameters: list[Tensor] = [p for p in model.train().parameters() if p.requires_grad]
         self._momentum: list[Tensor | None] = [None] * len(self._parameters)
 
     @property

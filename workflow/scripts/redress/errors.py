@@ -1,0 +1,14 @@
+"""Errors that a user can mend: a job that meets one ends with its one line, and without a traceback."""
+
+from pathlib import Path
+
+
+class BadInputError(ValueError):
+    """The message says what is wrong, where, and what is allowed."""
+
+
+class DamagedFileError(BadInputError):
+    """A file that is not what was written; the message names it and the way to get it back."""
+
+    def __init__(self, path: str | Path, what: str):
+        super().__init__(f"{path}: {what}; delete it and run snakemake again to rebuild it")

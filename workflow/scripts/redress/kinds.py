@@ -1,0 +1,4 @@
+"""Annotations of hyperparameters and settings that say more than a type; the config check reads them."""
+
+PositiveInt = int
+PositiveFloat = float

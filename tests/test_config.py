@@ -310,7 +310,7 @@ def test_images_too_small_for_the_model_are_refused(image_folder):
     message = message_for(folder_config(image_folder, image_size=10))
     assert message.startswith("datasets.mine.model.name: ")
     assert "15 pixels or more, not 10" in message
-    Experiment(folder_config(image_folder, image_size=11))
+    Experiment(folder_config(image_folder, image_size=15))
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

@@ -51,18 +51,11 @@ class Project:
 
     @classmethod
     def copy(cls, folder: Path) -> "Project":
-        """The files that git knows or would add, copied to `folder`."""
-        listing = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
+        """The project's own files, without environments, results and caches, copied to `folder`."""
+        left_out = shutil.ignore_patterns(
+            ".git", ".venv", ".snakemake", "data", "results", "__pycache__", ".*_cache", ".hypothesis"
         )
-        for name in filter(None, listing.stdout.split("\0")):
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target)
+        shutil.copytree(ROOT, folder, ignore=left_out, dirs_exist_ok=True)
         return cls(folder)
 
     def duplicate(self, folder: Path) -> "Project":

@@ -544,3 +544,21 @@ def test_a_missing_statistic_is_named(poisoned, missing):
     over = ("training_set", "deletion_set")[missing]
     with pytest.raises(ValueError, match=f"--statistics: ssd needs fisher_batch over the {over}"):
         job(incomplete, "ssd").run({"alpha": 1})
+
+
+def test_a_method_that_returns_no_model_is_named(poisoned, monkeypatch):
+    monkeypatch.setattr(cf, "unlearn", lambda task, **_: None)
+    with pytest.raises(ValueError, match=r"methods/cf\.py: unlearn\(\) returned NoneType"):
+        job(poisoned, "cf").run({})
+
+
+def test_a_diverged_candidate_is_recorded_without_figures(poisoned, monkeypatch):
+    def unlearn(task, **_):
+        with torch.no_grad():
+            next(task.original.parameters()).fill_(float("nan"))
+        return task.original
+
+    monkeypatch.setattr(cf, "unlearn", unlearn)
+    _, record = job(poisoned, "cf").run({})
+    assert set(measured(record).values()) == {None}
+    assert record["unlearn_seconds"] > 0

@@ -67,6 +67,9 @@ class CandidateJob:
         with Stopwatch(device) as stopwatch:
             model = unlearn(task, **hyperparameters)
         memory = peak_memory_mb(device)
+        if not isinstance(model, nn.Module):
+            problem = f"unlearn() returned {type(model).__name__} instead of a model"
+            raise BadInputError(f"methods/{arguments.method}.py: {problem}")
         if _changes_in_place(self._statistics) != before:
             raise BadInputError(
                 f"methods/{arguments.method}.py changes a shared statistic in place: clone it first"

@@ -52,6 +52,7 @@ lock: env ## renew requirements.lock with the newest versions that pyproject.tom
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" --output-file $(LOCK)
 
 clean: ## delete results (keeping results/README.md) and Snakemake's records
+	mkdir -p results
 	find results -mindepth 1 ! -path results/README.md -delete
 	rm -rf .snakemake
 

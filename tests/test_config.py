@@ -14,6 +14,9 @@ import yaml
 from PIL import Image
 
 from redress import experiment as experiment_module
+from redress import plugins
+from redress.checks import check_method
+from redress.errors import BadInputError
 from redress.experiment import ConfigError, Experiment
 from redress.recipe import Recipe
 
@@ -286,6 +289,7 @@ def folder_config(path, image_size=16, **manipulations):
         "source": {"name": "folder", "path": str(path), "image_size": image_size},
         "model": {"name": "resnet9", "width": 8},
         "recipe": {"steps": 10},
+        "validation_size": 6,
         "manipulations": manipulations or {"poison": {"n": [4]}},
     }
     return changed("datasets", {"mine": dataset}, "deletion_fractions", [0.5, 1])
@@ -304,6 +308,56 @@ def test_a_folders_counts_bound_n(image_folder):
     Experiment(folder_config(image_folder, interclass={"n": [8], "classes": ["cat", "emu"]}))
     message = message_for(folder_config(image_folder, interclass={"n": [10], "classes": ["cat", "emu"]}))
     assert "at most 8" in message
+
+
+def test_a_validation_set_leaves_every_class_on_both_sides(image_folder):
+    config = folder_config(image_folder)
+    for size, fits in [(2, False), (3, True), (9, True), (10, False), (0.2, False), (0.3, True)]:
+        config["datasets"]["mine"]["validation_size"] = size
+        if fits:
+            Experiment(config)
+        else:
+            message = message_for(config)
+            assert message.startswith("datasets.mine.validation_size: ")
+            assert "3 to 9" in message
+
+
+def test_another_image_is_another_fingerprint(image_folder):
+    before = Experiment(folder_config(image_folder)).source_fingerprint("mine")
+    assert Experiment(folder_config(image_folder)).source_fingerprint("mine") == before
+    Image.new("RGB", (20, 20)).save(image_folder / "train/cat/new.png")
+    assert Experiment(folder_config(image_folder)).source_fingerprint("mine") != before
+
+
+def test_padding_as_large_as_the_image_is_refused(image_folder):
+    config = folder_config(image_folder)
+    config["datasets"]["mine"]["recipe"]["crop_padding"] = 16
+    assert message_for(config).startswith("datasets.mine.recipe.crop_padding: 16")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("def unlearn(task, *:\n", "line 1"),
+        ("def learn(task):\n    pass\n", "no function unlearn()"),
+        ("def unlearn(task, steps: int = 3):\n    pass\n", "keyword-only"),
+        ("N = 3\n\ndef unlearn(task, *, steps: int = N):\n    pass\n", "plain value"),
+    ],
+)
+def test_a_method_that_cannot_be_read_is_one_line(monkeypatch, tmp_path, source, words):
+    (tmp_path / "methods").mkdir()
+    (tmp_path / "methods/broken.py").write_text(source)
+    monkeypatch.setattr("redress.plugins.SCRIPTS", tmp_path)
+    monkeypatch.setattr("redress.plugins.names", lambda package: ["broken"])
+    plugins._tree.cache_clear()
+    plugins.keywords.cache_clear()
+    with pytest.raises(BadInputError) as caught:
+        check_method("broken", {"grid": {}})
+    plugins._tree.cache_clear()
+    plugins.keywords.cache_clear()
+    assert str(caught.value).startswith("methods/broken.py")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_images_too_small_for_the_model_are_refused(image_folder):

@@ -39,6 +39,8 @@ def test_the_example_method_is_one_file_and_one_block(changed):
     code, grid = block("python", "def unlearn"), block("yaml", "ascent:")
     assert len(code.splitlines()) + len(grid.splitlines()) <= 30
     (project.folder / "workflow/scripts/methods/ascent.py").write_text(code)
+    linted = project.run("ruff", "check", "workflow/scripts/methods/ascent.py")
+    assert linted.returncode == 0, linted.stdout
     config["methods"] |= yaml.safe_load(grid)
     project.configure(config)
     assert project.planned() == {"unlearn_ascent": 4, "selection": 4, "collect": 1, "plot": 1}

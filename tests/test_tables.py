@@ -94,7 +94,15 @@ def test_where_all_diverged_a_row_holds_names_alone():
 
 def candidates(*rows):
     columns = ["dataset", "model", "method", "unlearn_seconds", "preparation_seconds", "device"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).assign(validation_accuracy=0.9)
+
+
+def test_diverged_candidates_do_not_count_as_fast():
+    rows = candidates(
+        ("digits", "resnet9", "eu", 10.0, 0.0, "cpu"), ("digits", "resnet9", "eu", 0.1, 0.0, "cpu")
+    )
+    rows.loc[1, "validation_accuracy"] = None
+    assert list(times_table(rows)["mean_seconds"]) == [10.0]
 
 
 def test_times_by_hand():

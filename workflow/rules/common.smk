@@ -11,6 +11,7 @@ SCRIPTS = Path(workflow.basedir, "workflow", "scripts")
 sys.path.insert(0, str(SCRIPTS))
 
 from redress.checks import StrictLoader
+from redress.errors import BadInputError
 from redress.experiment import ConfigError, Experiment
 
 # Everything that belongs to one original model.
@@ -66,7 +67,9 @@ def checked_experiment(config):
     update_config(config, given)
     try:
         return Experiment(config, local=workflow.local_exec)
-    except ConfigError as error:
+    except BadInputError as error:
+        if not isinstance(error, ConfigError):  # but a plugin that cannot be read
+            sys.exit(str(error))
         files = [str(path) for path in workflow.overwrite_configfiles] or ["config.yaml"]
         sys.exit(f"{'--config' if error.key in given else ' + '.join(files)}: {error}")
 

@@ -9,6 +9,7 @@ rule prepare:
         script=script("prepare"),
         source=lambda wc: experiment.source(wc.dataset),
         settings=lambda wc: experiment.source_settings(wc.dataset),
+        images=lambda wc: experiment.source_fingerprint(wc.dataset),
         validation_size=lambda wc: experiment.validation_size(wc.dataset),
         sources=lambda wc: experiment.sources("prepare", datasets=experiment.source(wc.dataset)),
     shell:

@@ -14,7 +14,7 @@ from redress.tables import candidate_row, selected_row, times_table
 
 
 def main(arguments: argparse.Namespace) -> None:
-    originals = [files.read_json(folder / "original.json") for folder in arguments.runs]
+    originals = [files.read_json(folder / "original.json", *COLUMNS) for folder in arguments.runs]
     selections = list(read_selections(arguments))
     candidates = [record for selection in selections for record in selection["candidates"]]
     table = pd.DataFrame([candidate_row(record) for record in originals + candidates], columns=list(COLUMNS))
@@ -29,7 +29,9 @@ def read_selections(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for folder in arguments.runs:
         for method in arguments.methods:
             for fraction in arguments.fractions:
-                yield files.read_json(folder / "selection" / method / f"{fraction}.json")
+                yield files.read_json(
+                    folder / "selection" / method / f"{fraction}.json", "selected", "candidates"
+                )
 
 
 def write(path: Path, table: pd.DataFrame) -> None:

@@ -18,7 +18,9 @@ def main(arguments: argparse.Namespace) -> None:
     images, labels = arrays["train_images"], arrays["train_labels"]
     manipulation = plugins.manipulation(arguments.manipulation, arguments.settings)
     per_class = np.bincount(labels, minlength=len(about["classes"])).tolist()
-    description = Description(about["classes"], per_class, images.shape[1], images.shape[2])
+    description = Description(
+        about["classes"], per_class, [], channels=images.shape[1], image_size=images.shape[2]
+    )
     for key, problem in manipulation.problems(arguments.n, description):
         raise BadInputError(f"{arguments.manipulation}.{key}: {problem}")
     generator = generator_for(

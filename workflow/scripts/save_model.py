@@ -6,14 +6,16 @@ from pathlib import Path
 from redress import files
 from redress.candidate_job import CandidateJob, add_arguments
 from redress.errors import BadInputError
-from redress.job import parser, run
+from redress.job import log, parser, run
 from redress.records import MEASURED
 
 
 def main(arguments: argparse.Namespace) -> None:
-    selected = files.read_json(arguments.selection)["selected"]
+    selected = files.read_json(arguments.selection, "selected")["selected"]
     if selected is None:
-        raise BadInputError(f"{arguments.selection}: every candidate diverged, so there is no model to save")
+        log.info("every candidate diverged: there is no model to save, the file stays empty")
+        files.save_arrays(arguments.output, {}, {"made_from": files.sha256(arguments.selection)})
+        return
     model, result = CandidateJob(arguments, "save_model.py").run(selected["hyperparameters"])
     different = [figure for figure in MEASURED if result[figure] != selected[figure]]
     if different:

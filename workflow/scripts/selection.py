@@ -8,9 +8,11 @@ from redress import files
 from redress.job import log, parser, run
 from redress.selection import WEIGHTS, oracle, score, select
 
+NEEDED = ("hyperparameters", "validation_accuracy", "deletion_change", "removal_test")
+
 
 def main(arguments: argparse.Namespace) -> None:
-    records = [files.read_json(path) for path in arguments.candidates]
+    records = [files.read_json(path, *NEEDED) for path in arguments.candidates]
     chosen = select(records, arguments.weights)
     result = {
         "selected": chosen,

@@ -10,11 +10,13 @@ from redress.data import Description, Pool
 TRAIN = 1200
 SPLIT_SEED = 0
 TRAIN_PER_CLASS = [119, 122, 118, 122, 121, 122, 121, 119, 116, 120]
+TEST_PER_CLASS = [59, 60, 59, 61, 60, 60, 60, 60, 58, 60]
 IMAGE_SIZE = 16
 
 
 def describe() -> Description:
-    return Description([str(d) for d in range(10)], TRAIN_PER_CLASS, channels=1, image_size=IMAGE_SIZE)
+    classes = [str(digit) for digit in range(10)]
+    return Description(classes, TRAIN_PER_CLASS, TEST_PER_CLASS, channels=1, image_size=IMAGE_SIZE)
 
 
 def load() -> Pool:

@@ -1,5 +1,6 @@
 """Any images in folders: `train/<class>/*` and `test/<class>/*` under one path, resized to one size."""
 
+import hashlib
 import logging
 import os
 from pathlib import Path
@@ -22,8 +23,19 @@ def describe(*, path: str, image_size: PositiveInt, color: Literal["rgb", "grey"
     other = set(classes).symmetric_difference(_classes(root / "test"))
     if other:
         raise ValueError(f"{root}: train and test do not have the same classes: {', '.join(sorted(other))}")
-    counts = [len(_images(root / "train" / name)) for name in classes]
-    return Description(classes, counts, channels=3 if color == "rgb" else 1, image_size=image_size)
+    files = {part: [_images(root / part / name) for name in classes] for part in ("train", "test")}
+    digest = hashlib.sha256()
+    for file in (file for folders in files.values() for folder in folders for file in folder):
+        status = Path(file).stat()
+        digest.update(f"{os.path.relpath(file, root)} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return Description(
+        classes,
+        train_per_class=[len(folder) for folder in files["train"]],
+        test_per_class=[len(folder) for folder in files["test"]],
+        channels=3 if color == "rgb" else 1,
+        image_size=image_size,
+        fingerprint=digest.hexdigest()[:16],
+    )
 
 
 def load(*, path: str, image_size: PositiveInt, color: Literal["rgb", "grey"] = "rgb") -> Pool:
@@ -36,7 +48,8 @@ def load(*, path: str, image_size: PositiveInt, color: Literal["rgb", "grey"] = 
 def _classes(folder: Path) -> list[str]:
     """Names of the class folders, in the order of their labels."""
     if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder; expected <path>/train/<class>/ and <path>/test/<class>/")
+        layout = "expected <path>/train/<class>/ and <path>/test/<class>/"
+        raise ValueError(f"{folder.absolute()}: no such folder; {layout}")
     names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
     if len(names) < 2:
         raise ValueError(f"{folder}: {len(names)} class folders, at least 2 are needed")

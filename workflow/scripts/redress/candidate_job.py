@@ -60,7 +60,7 @@ class CandidateJob:
         needed = plugins.statistics(arguments.method, hyperparameters)
         task = self._task(needed)
         before = _changes_in_place(self._statistics)
-        torch.manual_seed(task.seed)
+        _reset_torch(task.seed, arguments.threads)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         unlearn = plugins.load("methods", arguments.method).unlearn
@@ -109,6 +109,14 @@ class CandidateJob:
             new_model=self._scenario.new_model,
             statistics={key: dict(self._statistics[key]) for key in needed},
         )
+
+
+def _reset_torch(seed: int, threads: int) -> None:
+    """Undo what an earlier candidate's method may have done to PyTorch's global state."""
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    torch.set_grad_enabled(True)
+    torch.set_default_dtype(torch.float32)
 
 
 def _changes_in_place(statistics: Statistics) -> list[int]:

@@ -12,11 +12,12 @@ import yaml
 
 from redress import plugins
 from redress.candidates import candidate_name, canonical_number, expand
+from redress.errors import BadInputError
 
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "config.schema.yaml"
 
 
-class ConfigError(ValueError):
+class ConfigError(BadInputError):
     """A config that cannot be run; the message names the key, what is wrong and what is allowed."""
 
     def __init__(self, path: Iterable[str | int], problem: str):

@@ -13,8 +13,10 @@ class Description:
 
     classes: list[str]
     train_per_class: list[int]
+    test_per_class: list[int]
     channels: int
     image_size: int  # pixels, images are square
+    fingerprint: str = ""  # changes when the images may have changed
 
 
 @dataclass(frozen=True)

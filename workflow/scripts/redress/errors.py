@@ -8,7 +8,7 @@ class BadInputError(ValueError):
 
 
 class DamagedFileError(BadInputError):
-    """A file that is not what was written; the message names it and the way to get it back."""
+    """A file of results that is not what was written; the message says which and how to get it back."""
 
     def __init__(self, path: str | Path, what: str):
-        super().__init__(f"{path}: {what}; delete it and run snakemake again to rebuild it")
+        super().__init__(f"{path}: {what}; delete it and rebuild it with: snakemake --cores 1 {path}")

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from redress.errors import BadInputError
 from redress.metrics import accuracy, attack_success_rate, deletion_change
 from redress.records import MEASURED
 from redress.scenario import Scenario
@@ -54,6 +55,11 @@ class Evaluation:
                 name: torch.cat([model(batch) for batch in images.split(BATCH)])
                 for name, images in self._images.items()
             }
+        classes = len(self._scenario.about["classes"])
+        for values in logits.values():
+            if values.shape[1:] != (classes,):
+                shape = tuple(values.shape[1:])
+                raise BadInputError(f"the model's output for an image has shape {shape}, not ({classes},)")
         if not all(bool(values.isfinite().all()) for values in logits.values()):
             return None
         return {name: values.argmax(1).cpu().numpy() for name, values in logits.items()}

@@ -145,6 +145,10 @@ class Experiment:
         """That file's own settings."""
         return _json(_without_name(self._config["datasets"][dataset]["source"]))
 
+    def source_fingerprint(self, dataset: str) -> str:
+        """What changes when the dataset's images may have changed."""
+        return self._descriptions[dataset].fingerprint
+
     def validation_size(self, dataset: str) -> float:
         """Share or number of the test pool's samples that validate."""
         size: float = self._config["datasets"][dataset]["validation_size"]
@@ -277,6 +281,14 @@ class Experiment:
         size, description = block["validation_size"], self._descriptions[dataset]
         if size >= 1 and not isinstance(size, int):
             raise ConfigError([*path, "validation_size"], f"{size} is neither a share below 1 nor an integer")
+        classes, pool = len(description.classes), sum(description.test_per_class)
+        if not classes <= (size if size >= 1 else round(size * pool)) <= pool - classes:
+            allowed = f"{classes} to {pool - classes}, or a share that gives as many"
+            raise ConfigError([*path, "validation_size"], f"{size} of {pool} samples: {allowed}")
+        padding = block["recipe"]["crop_padding"]
+        if padding >= description.image_size:
+            problem = f"{padding} is out of range: less than the image size, {description.image_size}"
+            raise ConfigError([*path, "recipe", "crop_padding"], problem)
         model = block["model"]
         checks.check_plugin([*path, "model", "name"], "models", model["name"])
         known = plugins.keywords("models", model["name"], "build")

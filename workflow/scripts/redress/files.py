@@ -36,12 +36,15 @@ def write_json(path: str | Path, content: Any) -> None:
         temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
-def read_json(path: str | Path) -> Any:
-    """Raises DamagedFileError where the file is not JSON."""
+def read_json(path: str | Path, *keys: str) -> dict[str, Any]:
+    """A JSON object that has `keys`. Raises DamagedFileError where the file holds anything else."""
     try:
-        return json.loads(Path(path).read_text())
+        content = json.loads(Path(path).read_text())
     except ValueError as error:
         raise DamagedFileError(path, "not valid JSON") from error
+    if not isinstance(content, dict) or not content.keys() >= set(keys):
+        raise DamagedFileError(path, "not the record it should be")
+    return content
 
 
 def sha256(path: str | Path) -> str:

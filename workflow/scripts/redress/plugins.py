@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from redress.errors import BadInputError
 from redress.manipulation import Manipulation
 
 SCRIPTS = Path(__file__).resolve().parent.parent
@@ -52,17 +53,21 @@ class Parameter:
         """Whether `value` may be passed: an integer is a float too, 10.0 the integer 10, True no number."""
         if self.choices:
             return value in self.choices
+        return any(self._is_a(kind.strip(), value) for kind in self.kind.split("|"))
+
+    @staticmethod
+    def _is_a(kind: str, value: Any) -> bool:
         if isinstance(value, bool):
-            return self.kind == "bool"
-        if isinstance(value, int | float) and self.kind.startswith("Positive") and value <= 0:
+            return kind == "bool"
+        if isinstance(value, int | float) and kind.startswith("Positive") and value <= 0:
             return False
-        if self.kind in ("int", "PositiveInt"):
+        if kind in ("int", "PositiveInt"):
             return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-        if self.kind in ("float", "PositiveFloat"):
+        if kind in ("float", "PositiveFloat"):
             return isinstance(value, int | float)
-        if self.kind == "tuple[int, int]":
+        if kind == "tuple[int, int]":
             return isinstance(value, list | tuple) and [type(item) for item in value] == [int, int]
-        return self.kind == "str" and isinstance(value, str)
+        return kind == "str" and isinstance(value, str)
 
     @property
     def is_number(self) -> bool:
@@ -83,7 +88,10 @@ class Parameter:
 
 @cache
 def _tree(package: str, name: str) -> ast.Module:
-    return ast.parse((SCRIPTS / package / f"{name}.py").read_text())
+    try:
+        return ast.parse((SCRIPTS / package / f"{name}.py").read_text())
+    except SyntaxError as error:
+        raise BadInputError(f"{package}/{name}.py, line {error.lineno}: {error.msg}") from error
 
 
 def _parameter(annotation: ast.expr | None, default: ast.expr | None) -> Parameter:
@@ -103,9 +111,16 @@ def keywords(package: str, name: str, function: str) -> dict[str, Parameter]:
     """The keyword-only arguments of `function`: a method's hyperparameters, a model's settings."""
     for node in _tree(package, name).body:
         if isinstance(node, ast.FunctionDef) and node.name == function:
+            if node.args.defaults:
+                problem = f"{function}() has settings before its `*`; they must be keyword-only"
+                raise BadInputError(f"{package}/{name}.py: {problem}")
             pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-            return {argument.arg: _parameter(argument.annotation, default) for argument, default in pairs}
-    raise LookupError(f"{package}/{name}.py: no function {function}()")
+            try:
+                return {argument.arg: _parameter(argument.annotation, default) for argument, default in pairs}
+            except ValueError as error:
+                problem = f"a default of {function}() is not a plain value such as 1.0 or 'text'"
+                raise BadInputError(f"{package}/{name}.py: {problem}") from error
+    raise BadInputError(f"{package}/{name}.py: there is no function {function}()")
 
 
 @cache

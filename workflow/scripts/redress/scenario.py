@@ -108,9 +108,9 @@ class Scenario:
         self.recipe = Recipe(**settings["recipe"])
         self._settings = settings
         self.manipulation = plugins.manipulation(arguments.manipulation, settings["manipulation"])
-        self.arrays, self._about = files.load_arrays(arguments.data)
+        self.arrays, self.about = files.load_arrays(arguments.data)
         self.draw = read_draw(arguments.draw)
-        self.normalise = normaliser(self._about["mean"], self._about["deviation"], self.device)
+        self.normalise = normaliser(self.about["mean"], self.about["deviation"], self.device)
 
     @cached_property
     def training_set(self) -> TrainingSet:
@@ -142,7 +142,7 @@ class Scenario:
     @cached_property
     def new_model(self) -> Callable[[int], nn.Module]:
         """The network, freshly initialised from a seed. Bound to the architecture alone: tasks hold it."""
-        channels, classes = self.arrays["train_images"].shape[1], len(self._about["classes"])
+        channels, classes = self.arrays["train_images"].shape[1], len(self.about["classes"])
         return partial(_new_model, self._settings["model"], channels, classes, self.device)
 
     def load_model(self, path: Path) -> nn.Module:

@@ -38,12 +38,13 @@ def selected_row(selection: Mapping[str, Any]) -> Row:
 
 
 def times_table(candidates: pd.DataFrame) -> pd.DataFrame:
-    """Table 3: seconds per candidate and method, over all deletion sets, hyperparameters and seeds.
+    """Table 3: seconds per candidate and method, over all deletion sets, hyperparameters and seeds,
+    diverged candidates left out.
 
     `mean_seconds` counts shared statistics in full for every candidate, as if it had been the only one;
     `mean_preparation_seconds` is that shared part. `speedup_over_eu` is EU's mean by this one's.
     """
-    methods = candidates[candidates["method"] != "original"]
+    methods = candidates[(candidates["method"] != "original") & candidates["validation_accuracy"].notna()]
     groups = methods.groupby(["dataset", "model", "method"], sort=False)
     table = groups.agg(
         candidates=("unlearn_seconds", "count"),

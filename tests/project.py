@@ -11,6 +11,31 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# As documented, written down here a second time so that a change of the tables is noticed.
+COLUMNS = [
+    "dataset",
+    "model",
+    "manipulation",
+    "n_manipulated",
+    "seed",
+    "method",
+    "deletion_fraction",
+    "deletion_size",
+    "hyperparameters",
+    "validation_accuracy",
+    "deletion_change",
+    "removal_test",
+    "removal_train",
+    "removal_train_discovered",
+    "removal_train_undiscovered",
+    "utility_test",
+    "attack_success_rate",
+    "unlearn_seconds",
+    "preparation_seconds",
+    "peak_memory_mb",
+    "device",
+]
+
 TINY = {
     "seeds": [0],
     "deletion_fractions": [0.5, 1.0],

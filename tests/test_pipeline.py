@@ -8,34 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from project import TINY, Project
+from project import COLUMNS, TINY, Project
 
 pytestmark = pytest.mark.pipeline
 
 TIMINGS = ["unlearn_seconds", "preparation_seconds", "peak_memory_mb"]
-COLUMNS = [
-    "dataset",
-    "model",
-    "manipulation",
-    "n_manipulated",
-    "seed",
-    "method",
-    "deletion_fraction",
-    "deletion_size",
-    "hyperparameters",
-    "validation_accuracy",
-    "deletion_change",
-    "removal_test",
-    "removal_train",
-    "removal_train_discovered",
-    "removal_train_undiscovered",
-    "utility_test",
-    "attack_success_rate",
-    "unlearn_seconds",
-    "preparation_seconds",
-    "peak_memory_mb",
-    "device",
-]
 FIGURES = [
     "figure2_poison_removal",
     "figure3_poison_utility",

@@ -2,10 +2,14 @@
 
 import re
 import tomllib
+from argparse import Namespace
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 import yaml
 from project import ROOT, Project
+
+from redress import job
 
 STAGES = [
     "prepare",
@@ -74,3 +78,18 @@ def test_the_lock_pins_everything_and_names_no_registry():
     names = {name for name, _ in locked()}
     wanted = direct["dependencies"] + direct["optional-dependencies"]["dev"]
     assert {re.split("[>=<]", name)[0] for name in wanted} <= names
+
+
+def test_provenance_can_do_without_a_package_that_an_environment_lacks(monkeypatch):
+    def only_torch(package):
+        if package != "torch":
+            raise PackageNotFoundError(package)
+        return "2.15.0"
+
+    monkeypatch.setattr(job, "version", only_torch)
+    arguments = Namespace(
+        seed=0, settings={"model": {"name": "resnet9"}}, manipulation="poison", config_digest=""
+    )
+    versions = job.provenance(arguments, "train.py")["versions"]
+    assert versions["torch"] == "2.15.0"
+    assert versions["snakemake"] is None

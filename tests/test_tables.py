@@ -3,6 +3,7 @@
 import json
 
 import pandas as pd
+import project
 import pytest
 
 from redress.records import COLUMNS, MEASURED
@@ -34,29 +35,7 @@ def record(method="ssd", hyperparameters=None, **changes):
 
 
 def test_the_columns_are_those_that_the_results_are_documented_with():
-    assert list(COLUMNS) == [
-        "dataset",
-        "model",
-        "manipulation",
-        "n_manipulated",
-        "seed",
-        "method",
-        "deletion_fraction",
-        "deletion_size",
-        "hyperparameters",
-        "validation_accuracy",
-        "deletion_change",
-        "removal_test",
-        "removal_train",
-        "removal_train_discovered",
-        "removal_train_undiscovered",
-        "utility_test",
-        "attack_success_rate",
-        "unlearn_seconds",
-        "preparation_seconds",
-        "peak_memory_mb",
-        "device",
-    ]
+    assert list(COLUMNS) == project.COLUMNS
 
 
 def test_a_candidates_row_has_every_column_in_order_and_nothing_else():

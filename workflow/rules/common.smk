@@ -10,9 +10,9 @@ from snakemake.utils import update_config
 SCRIPTS = Path(workflow.basedir, "workflow", "scripts")
 sys.path.insert(0, str(SCRIPTS))
 
-from redress.checks import StrictLoader
+from redress.checks import ConfigError, StrictLoader
 from redress.errors import BadInputError
-from redress.experiment import ConfigError, Experiment
+from redress.experiment import Experiment
 
 # Everything that belongs to one original model.
 RUN = "results/runs/{dataset}/{manipulation}/n{n}/seed{seed}"
@@ -67,11 +67,11 @@ def checked_experiment(config):
     update_config(config, given)
     try:
         return Experiment(config, local=workflow.local_exec)
-    except BadInputError as error:
-        if not isinstance(error, ConfigError):  # but a plugin that cannot be read
-            sys.exit(str(error))
+    except ConfigError as error:
         files = [str(path) for path in workflow.overwrite_configfiles] or ["config.yaml"]
         sys.exit(f"{'--config' if error.key in given else ' + '.join(files)}: {error}")
+    except BadInputError as error:  # in a plugin that cannot be read
+        sys.exit(str(error))
 
 
 def script(name):
@@ -118,10 +118,10 @@ def hyperparameters(method):
     )
 
 
-def unlearning_sources(method, script="unlearn"):
+def unlearning_sources(method):
     """Fingerprint of the code behind a method's jobs."""
     return lambda wildcards: experiment.scenario_sources(
-        script, wildcards.dataset, wildcards.manipulation, methods=method
+        "unlearn", wildcards.dataset, wildcards.manipulation, methods=method
     )
 
 

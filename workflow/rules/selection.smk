@@ -38,7 +38,9 @@ rule save_model:
         script=script("save_model"),
         scenario=scenario_arguments,
         settings=settings,
-        sources=lambda wc: unlearning_sources(wc.method, "save_model")(wc),
+        sources=lambda wc: experiment.scenario_sources(
+            "save_model", wc.dataset, wc.manipulation, methods=wc.method
+        ),
     shell:
         "python {params.script} {params.scenario} --settings {params.settings:q}"
         " --data {input.data} --draw {input.draw} --original {input.original}"

@@ -18,20 +18,15 @@ log = logging.getLogger("redress")
 
 def describe(*, path: str, image_size: PositiveInt, color: Literal["rgb", "grey"] = "rgb") -> Description:
     """Raises OSError or ValueError where the folders are missing, empty or do not agree."""
-    root = Path(path)
-    classes = _classes(root / "train")
-    other = set(classes).symmetric_difference(_classes(root / "test"))
-    if other:
-        raise ValueError(f"{root}: train and test do not have the same classes: {', '.join(sorted(other))}")
-    files = {part: [_images(root / part / name) for name in classes] for part in ("train", "test")}
+    train, test = _listings(path)
     digest = hashlib.sha256()
-    for file in (file for folders in files.values() for folder in folders for file in folder):
+    for file in (file for files in (*train.values(), *test.values()) for file in files):
         status = Path(file).stat()
-        digest.update(f"{os.path.relpath(file, root)} {status.st_size} {status.st_mtime_ns}\n".encode())
+        digest.update(f"{file.removeprefix(path)} {status.st_size} {status.st_mtime_ns}\n".encode())
     return Description(
-        classes,
-        train_per_class=[len(folder) for folder in files["train"]],
-        test_per_class=[len(folder) for folder in files["test"]],
+        list(train),
+        train_per_class=[len(files) for files in train.values()],
+        test_per_class=[len(files) for files in test.values()],
         channels=3 if color == "rgb" else 1,
         image_size=image_size,
         fingerprint=digest.hexdigest()[:16],
@@ -40,34 +35,42 @@ def describe(*, path: str, image_size: PositiveInt, color: Literal["rgb", "grey"
 
 def load(*, path: str, image_size: PositiveInt, color: Literal["rgb", "grey"] = "rgb") -> Pool:
     """Raises ValueError naming the files that cannot be read as images."""
-    classes = describe(path=path, image_size=image_size, color=color).classes
-    train, test = (_split(Path(path, part), classes, image_size, color) for part in ("train", "test"))
-    return Pool(*train, *test, classes)
+    train, test = _listings(path)
+    return Pool(*_read(train, image_size, color), *_read(test, image_size, color), list(train))
 
 
-def _classes(folder: Path) -> list[str]:
-    """Names of the class folders, in the order of their labels."""
+def _listings(path: str) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The image files of train and of test, by class, in the order of their labels."""
+    train, test = (_listing(Path(path, part)) for part in ("train", "test"))
+    other = sorted(train.keys() ^ test.keys())
+    if other:
+        raise ValueError(f"{path}: train and test do not have the same classes: {', '.join(other)}")
+    return train, test
+
+
+def _listing(folder: Path) -> dict[str, list[str]]:
     if not folder.is_dir():
         layout = "expected <path>/train/<class>/ and <path>/test/<class>/"
         raise ValueError(f"{folder.absolute()}: no such folder; {layout}")
     names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
     if len(names) < 2:
         raise ValueError(f"{folder}: {len(names)} class folders, at least 2 are needed")
+    files = {name: _images(folder / name) for name in names}
     for name in names:
-        if not _images(folder / name):
+        if not files[name]:
             raise ValueError(f"{folder / name}: no images ({', '.join(ENDINGS)})")
-    return names
+    return files
 
 
 def _images(folder: Path) -> list[str]:
     return sorted(entry.path for entry in os.scandir(folder) if entry.name.lower().endswith(ENDINGS))
 
 
-def _split(folder: Path, classes: list[str], size: int, color: str) -> tuple[np.ndarray, np.ndarray]:
+def _read(listing: dict[str, list[str]], size: int, color: str) -> tuple[np.ndarray, np.ndarray]:
     """Images uint8 (N, C, size, size) and labels int64 (N,) of one part."""
     from PIL import Image, UnidentifiedImageError
 
-    files = [(file, label) for label, name in enumerate(classes) for file in _images(folder / name)]
+    files = [(file, label) for label, names in enumerate(listing.values()) for file in names]
     channels, mode = (3, "RGB") if color == "rgb" else (1, "L")
     images = np.empty((len(files), channels, size, size), dtype=np.uint8)
     unreadable = []
@@ -81,7 +84,7 @@ def _split(folder: Path, classes: list[str], size: int, color: str) -> tuple[np.
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError):
             unreadable.append(file)
         if i % 10_000 == 9_999:
-            log.info("%s: %d of %d images", folder, i + 1, len(files))
+            log.info("%d of %d images", i + 1, len(files))
     if unreadable:
         shown = ", ".join(unreadable[:3]) + (" ..." if len(unreadable) > 3 else "")
         raise ValueError(f"{len(unreadable)} files cannot be read as images: {shown}")

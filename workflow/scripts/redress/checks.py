@@ -193,7 +193,7 @@ def check_method(name: str, block: Mapping[str, Any]) -> None:
     check_plugin(path, "methods", name)
     grid_path = [*path, "grid"]
     parameters = plugins.keywords("methods", name, "unlearn")
-    defaults = {key: parameter.default for key, parameter in parameters.items() if not parameter.required}
+    defaults = plugins.defaults(parameters)
     seen: set[str] = set()
     for candidate in expand(block["grid"]):
         check_settings(grid_path, candidate, parameters)

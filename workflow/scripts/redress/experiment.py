@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from redress import checks, plugins
 from redress.candidates import Hyperparameters, candidate_name, expand
 from redress.checks import ConfigError
 from redress.data import Description
+from redress.manipulation import deletion_size
 from redress.recipe import Recipe
 from redress.sources import fingerprint
 
@@ -68,6 +70,10 @@ class Experiment:
         self._config = checks.with_defaults(config)
         self._descriptions = {name: self._describe(name) for name in self._config["datasets"]}
         self._check(local)
+        self._candidates = {
+            method: {candidate_name(candidate): candidate for candidate in expand(block["grid"])}
+            for method, block in self._config["methods"].items()
+        }
 
     # What is compared
 
@@ -91,8 +97,7 @@ class Experiment:
 
     def candidates(self, method: str) -> dict[str, Hyperparameters]:
         """The method's candidates by name, in grid order."""
-        grid = expand(self._config["methods"][method]["grid"])
-        return {candidate_name(candidate): candidate for candidate in grid}
+        return self._candidates[method]
 
     def groups(self) -> Iterator[CandidateGroup]:
         """The candidates of every method, cut in grid order into what a job carries.
@@ -163,10 +168,9 @@ class Experiment:
         block = self._config["datasets"][dataset]
         model = block["model"]
         known = plugins.keywords("models", model["name"], "build")
-        defaults = {key: parameter.default for key, parameter in known.items()}
         return _json(
             {
-                "model": {**defaults, **model},
+                "model": {**plugins.defaults(known), **model},
                 "recipe": asdict(Recipe(**block["recipe"])),
                 "manipulation": self._manipulation(dataset, manipulation),
             }
@@ -221,7 +225,7 @@ class Experiment:
         device = self._config["device"]
         return int(device == "cuda" or (device == "auto" and has_gpu()))
 
-    @property
+    @cached_property
     def runtime(self) -> str:
         """Command-line arguments that say how a job runs rather than what it computes."""
         device, digest = self._config["device"], hashlib.sha256(_json(self._config).encode()).hexdigest()
@@ -233,12 +237,7 @@ class Experiment:
         del settings["n"]
         if "classes" in settings and isinstance(settings["classes"], list):
             settings["classes"] = [self._class_number(dataset, name, c) for c in settings["classes"]]
-        defaults = {
-            key: parameter.default
-            for key, parameter in plugins.fields("manipulations", name).items()
-            if not parameter.required
-        }
-        return {**defaults, **settings}
+        return {**plugins.defaults(plugins.fields("manipulations", name)), **settings}
 
     def _class_number(self, dataset: str, manipulation: str, given: Any) -> Any:
         if not isinstance(given, str):
@@ -312,7 +311,7 @@ class Experiment:
             for key, problem in manipulation.problems(n, description):
                 raise ConfigError([*path, key], problem)
             for fraction in self._config["deletion_fractions"]:
-                if round(fraction * n) < 1:
+                if deletion_size(fraction, n) < 1:
                     problem = f"{fraction:g} of the {n} samples of {dataset}'s {name} rounds to no sample"
                     raise ConfigError(["deletion_fractions"], f"{problem}: at least {0.5 / n:.2g}")
 

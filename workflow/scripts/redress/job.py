@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +73,17 @@ def provenance(arguments: argparse.Namespace, *files: str) -> dict[str, Any]:
         "config_digest": arguments.config_digest,
         "commit": _commit(),
         "sources": fingerprint(*files),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
         "machine": platform.platform(),
     }
+
+
+def _version(package: str) -> str | None:
+    """The installed version; None where a job's environment lacks the package, as conda's lacks snakemake."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _commit() -> str | None:

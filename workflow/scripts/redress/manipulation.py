@@ -9,6 +9,11 @@ import numpy as np
 from redress.data import Description
 
 
+def deletion_size(fraction: float, n: int) -> int:
+    """|S_f| for a share of |S_m| = n."""
+    return round(fraction * n)
+
+
 class Manipulation(ABC):
     """An adversary who changes n training samples (S_m) and so harms the model on a domain D_m.
 

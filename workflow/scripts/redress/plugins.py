@@ -142,9 +142,13 @@ def constant(package: str, name: str, variable: str, default: Any = None) -> Any
     return default
 
 
+def defaults(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+    """The default of every parameter that has one."""
+    return {name: parameter.default for name, parameter in parameters.items() if not parameter.required}
+
+
 def statistics(method: str, hyperparameters: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The shared statistics a candidate needs: (name, `training_set` or `deletion_set`) pairs."""
-    defaults = {name: p.default for name, p in keywords("methods", method, "unlearn").items()}
     declared = constant("methods", method, "STATISTICS", {})
-    values = {**defaults, **hyperparameters}
+    values = {**defaults(keywords("methods", method, "unlearn")), **hyperparameters}
     return [(template.format(**values), over) for template, sets in declared.items() for over in sets]

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from redress import files, plugins
 from redress.errors import BadInputError, DamagedFileError
+from redress.manipulation import deletion_size
 from redress.recipe import Recipe
 from redress.seeds import seed_for
 from redress.training_set import TrainingSet, manipulated_training_set, normaliser
@@ -67,11 +68,6 @@ class Stopwatch:
 
     def __exit__(self, *_: object) -> None:
         self.seconds = self._now() - self._started
-
-
-def deletion_size(fraction: float, n: int) -> int:
-    """|S_f| for a share of |S_m| = n."""
-    return round(fraction * n)
 
 
 @dataclass(frozen=True)

@@ -41,3 +41,4 @@ rule all:
         figure_files("pdf", "png"),
         TABLES,
         saved_models(),
+        intermediates(),

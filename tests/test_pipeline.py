@@ -214,6 +214,17 @@ def test_selected_models_can_be_kept_and_measure_what_was_recorded(changed):
     assert sum(array.size for array in weights.values()) > 9000
 
 
+def test_what_a_failed_job_deleted_is_made_again(changed):
+    project, _ = changed
+    method = project.folder / "workflow/scripts/methods/eu.py"
+    good = method.read_text()
+    method.write_text(good + "\n\ndef unlearn(task):\n    raise RuntimeError('no way')\n")
+    assert project.run("snakemake", "--cores", "1").returncode != 0
+    method.write_text(good + "\n# mended\n")
+    planned = project.planned()
+    assert planned == {"unlearn_eu": 4, "selection": 4, "collect": 1, "plot": 1}
+
+
 def test_a_failing_job_names_itself_and_its_log_holds_the_cause(changed):
     project, _ = changed
     method = project.folder / "workflow/scripts/methods/eu.py"

@@ -125,6 +125,30 @@ def unlearning_sources(method):
     )
 
 
+def intermediates():
+    """All that is made between the images and the tables.
+
+    Targets of their own: a job that fails deletes its outputs, and a file that is only somebody's input
+    is not missed while what was made from it, by then outdated, is still there.
+    """
+    candidates = [
+        path
+        for method in experiment.methods
+        for path in run_files(
+            f"unlearn/{method}/{{fraction}}/{{candidate}}.json",
+            fraction=experiment.fractions,
+            candidate=experiment.candidates(method),
+        )
+    ]
+    return [
+        *run_files("manipulation.safetensors"),
+        *run_files("original.safetensors"),
+        *run_files("original.json"),
+        *candidates,
+        *selections(),
+    ]
+
+
 def selections():
     """Every selection."""
     return run_files(

@@ -1,5 +1,7 @@
 """Diagonal Fisher importances against closed forms and plain loops."""
 
+import dataclasses
+
 import pytest
 import tiny
 import torch
@@ -9,6 +11,10 @@ from torch.nn import functional
 from importances import fisher_batch, fisher_per_sample
 
 INDICES = torch.tensor([3, 1, 4, 15, 9, 2, 6, 5, 8, 7])
+
+
+def recipe(batch_size):
+    return dataclasses.replace(tiny.RECIPE, batch_size=batch_size)
 
 
 def squared_gradients(network, images, labels):
@@ -35,14 +41,14 @@ def assert_same(values, others):
 @pytest.mark.parametrize("size", [1, 5, 4, 10, 99])
 def test_the_batch_importance_is_the_mean_over_batches_of_the_squared_gradient(size):
     the_data = tiny.data()
-    values = fisher_batch.compute(tiny.original(), the_data.training_set, INDICES, size)
+    values = fisher_batch.compute(tiny.original(), the_data.training_set, INDICES, recipe(size))
     batches = [INDICES[start : start + size] for start in range(0, 10, size)]
     assert_same(values, mean_over(batches, the_data))
 
 
 def test_a_smaller_last_batch_counts_as_much_as_any_other():
     the_data = tiny.data()
-    values = fisher_batch.compute(tiny.original(), the_data.training_set, INDICES[:4], 3)
+    values = fisher_batch.compute(tiny.original(), the_data.training_set, INDICES[:4], recipe(3))
     network = tiny.original()
     three, one = (
         squared_gradients(network, the_data.images[part], the_data.labels[part]) for part in ([3, 1, 4], [15])
@@ -54,14 +60,14 @@ def test_a_smaller_last_batch_counts_as_much_as_any_other():
 @pytest.mark.parametrize("count", [10, fisher_per_sample.CHUNK, 2 * fisher_per_sample.CHUNK + 3])
 def test_the_sample_importance_is_the_mean_over_samples_of_the_squared_gradient(count, size):
     the_data, indices = tiny.data(150), torch.arange(149, 149 - count, -1)
-    values = fisher_per_sample.compute(tiny.original(), the_data.training_set, indices, size)
+    values = fisher_per_sample.compute(tiny.original(), the_data.training_set, indices, recipe(size))
     assert_same(values, mean_over([[int(index)] for index in indices], the_data))
 
 
 def test_batches_of_one_sample_make_both_importances_equal():
     training_set = tiny.data().training_set
-    by_batch = fisher_batch.compute(tiny.original(), training_set, INDICES, 1)
-    assert_same(by_batch, fisher_per_sample.compute(tiny.original(), training_set, INDICES, 4))
+    by_batch = fisher_batch.compute(tiny.original(), training_set, INDICES, recipe(1))
+    assert_same(by_batch, fisher_per_sample.compute(tiny.original(), training_set, INDICES, recipe(4)))
 
 
 def softmax_regression():
@@ -83,7 +89,7 @@ def test_both_importances_of_softmax_regression_have_their_closed_form():
         fisher_batch: (gradients[:5].mean(0).square() + gradients[5:].mean(0).square()) / 2,
     }
     for importance, value in expected.items():
-        computed = importance.compute(softmax_regression(), the_data.training_set, INDICES, 5)
+        computed = importance.compute(softmax_regression(), the_data.training_set, INDICES, recipe(5))
         torch.testing.assert_close(computed["1.weight"].double(), value, rtol=1e-4, atol=1e-9)
 
 
@@ -91,8 +97,8 @@ def test_both_importances_of_softmax_regression_have_their_closed_form():
 def test_an_importance_uses_running_statistics_and_changes_nothing(importance):
     network, training_set = tiny.original().train(), tiny.data().training_set
     before = tiny.weights(network)
-    values = importance.compute(network, training_set, INDICES, 4)
-    assert_same(values, importance.compute(tiny.original(), training_set, INDICES, 4))
+    values = importance.compute(network, training_set, INDICES, recipe(4))
+    assert_same(values, importance.compute(tiny.original(), training_set, INDICES, recipe(4)))
     assert all(torch.equal(network.state_dict()[name], tensor) for name, tensor in before.items())
     assert int(network[1].num_batches_tracked) == 1
     assert all(theta.grad is None and theta.requires_grad for theta in network.parameters())
@@ -101,7 +107,7 @@ def test_an_importance_uses_running_statistics_and_changes_nothing(importance):
 
 @pytest.mark.parametrize("importance", [fisher_batch, fisher_per_sample])
 def test_an_importance_has_a_value_of_its_own_per_parameter_none_negative(importance):
-    values = importance.compute(tiny.original(), tiny.data().training_set, INDICES, 4)
+    values = importance.compute(tiny.original(), tiny.data().training_set, INDICES, recipe(4))
     for name, theta in tiny.original().named_parameters():
         assert values[name].shape == theta.shape
         assert (values[name] >= 0).all()

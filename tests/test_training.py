@@ -1,6 +1,7 @@
 """The learning algorithm A: its schedule, its optimiser, its batches."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 import tiny
@@ -168,9 +169,13 @@ def test_every_batch_carries_its_own_augmented_images_and_labels(way):
         assert (added.flatten(1).mean(1) > 0.001).all()
 
 
+FLAGS = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
+AUTO = torch.bfloat16 if {"avx512_bf16", "amx_bf16", "bf16"} & set(FLAGS) else torch.float32
+
+
 @pytest.mark.parametrize(
     ("precision", "dtype"),
-    [("auto", torch.float32), ("float32", torch.float32), ("bfloat16", torch.bfloat16)],
+    [("auto", AUTO), ("float32", torch.float32), ("bfloat16", torch.bfloat16)],
 )
 def test_the_precision_of_forward_passes_on_a_cpu_is_the_recipes(precision, dtype):
     with autocast(torch.device("cpu"), Recipe(steps=1, precision=precision)):

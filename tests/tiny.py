@@ -14,7 +14,7 @@ torch.set_num_threads(1)
 
 CLASSES = 3
 SIZE = 6  # pixels
-RECIPE = Recipe(steps=30, batch_size=4)
+RECIPE = Recipe(steps=30, batch_size=4, precision="float32")
 DELETION = [7, 2, 13, 5, 11]
 
 

@@ -13,6 +13,7 @@ sys.path.insert(0, str(SCRIPTS))
 from redress.checks import ConfigError, StrictLoader
 from redress.errors import BadInputError
 from redress.experiment import Experiment
+from redress.preloaded import start_server
 
 # Everything that belongs to one original model.
 RUN = "results/runs/{dataset}/{manipulation}/n{n}/seed{seed}"
@@ -74,12 +75,15 @@ def checked_experiment(config):
         sys.exit(str(error))
 
 
-def script(name):
-    """The path of a script as a rule's parameter.
+def script(name, preloaded=False):
+    """The path of a script as a rule's parameter, after that of preloaded.py if it is to start that way.
 
     Takes `output` so that Snakemake does not track it: moving the project is no reason to run it again.
     """
-    return lambda wildcards, output: os.path.relpath(SCRIPTS / f"{name}.py")
+    names = ["redress/preloaded", name] if preloaded else [name]
+    return lambda wildcards, output: " ".join(
+        os.path.relpath(SCRIPTS / f"{name}.py") for name in names
+    )
 
 
 def scenario_arguments(wildcards, output):
@@ -180,3 +184,7 @@ onstart:
     # no such limit, because --cores is one.
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
+        if (
+            not workflow.deployment_settings.deployment_method
+        ):  # else jobs have Pythons of their own
+            start_server()

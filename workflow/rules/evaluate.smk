@@ -13,7 +13,7 @@ rule evaluate:
     resources:
         gpu=experiment.gpu,
     params:
-        script=script("evaluate"),
+        script=script("evaluate", preloaded=True),
         scenario=scenario_arguments,
         settings=settings,
         sources=lambda wc: experiment.scenario_sources("evaluate", wc.dataset, wc.manipulation),

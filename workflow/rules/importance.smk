@@ -15,7 +15,7 @@ rule importance:
     resources:
         gpu=experiment.gpu,
     params:
-        script=script("importance"),
+        script=script("importance", preloaded=True),
         scenario=scenario_arguments,
         settings=settings,
         over=lambda wc: wc.over.replace("deletion_set_", "deletion_set --deletion-fraction "),

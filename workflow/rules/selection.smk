@@ -35,7 +35,7 @@ rule save_model:
     resources:
         gpu=experiment.gpu,
     params:
-        script=script("save_model"),
+        script=script("save_model", preloaded=True),
         scenario=scenario_arguments,
         settings=settings,
         sources=lambda wc: experiment.scenario_sources(

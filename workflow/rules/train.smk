@@ -12,7 +12,7 @@ rule train:
     resources:
         gpu=experiment.gpu,
     params:
-        script=script("train"),
+        script=script("train", preloaded=True),
         scenario=scenario_arguments,
         settings=settings,
         sources=lambda wc: experiment.scenario_sources("train", wc.dataset, wc.manipulation),

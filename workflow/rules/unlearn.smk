@@ -22,7 +22,7 @@ for group in experiment.groups():
         resources:
             gpu=experiment.gpu,
         params:
-            script=script("unlearn"),
+            script=script("unlearn", preloaded=True),
             scenario=scenario_arguments,
             settings=settings,
             method=group.method,

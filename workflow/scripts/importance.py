@@ -18,7 +18,7 @@ def main(arguments: argparse.Namespace) -> None:
     indices = scenario.samples() if fraction is None else scenario.deletion(fraction)
     compute = plugins.load("importances", arguments.statistic).compute
     with Stopwatch(scenario.device) as stopwatch:
-        values = compute(model, scenario.training_set, indices, scenario.recipe.batch_size)
+        values = compute(model, scenario.training_set, indices, scenario.recipe)
     source = f"importances/{arguments.statistic}.py"
     about = {
         "statistic": arguments.statistic,

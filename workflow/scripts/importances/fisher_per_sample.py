@@ -5,17 +5,18 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn import functional
 
+from redress.recipe import Recipe
 from redress.training_set import TrainingSet
 
 CHUNK = 64  # samples whose gradients are held in memory at once
 
 
 def compute(
-    model: nn.Module, training_set: TrainingSet, indices: Tensor, batch_size: int
+    model: nn.Module, training_set: TrainingSet, indices: Tensor, recipe: Recipe
 ) -> dict[str, Tensor]:
     """Mean over samples of the squared gradient of the task loss, by parameter name, in evaluation mode.
 
-    `batch_size` has no effect.
+    In float32; `recipe` has no effect.
     """
     parameters = {name: theta.detach() for name, theta in model.eval().named_parameters()}
     buffers = dict(model.named_buffers())

@@ -28,7 +28,9 @@ def unlearn(
 
     def loss(student: nn.Module, images: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
         with torch.no_grad():
-            taught = torch.where(in_deletion[indices][:, None], bad(images), good(images))
+            taught, found = good(images), in_deletion[indices]
+            if found.any():
+                taught[found] = bad(images[found])
         learnt = functional.log_softmax(student(images), 1)
         taught = functional.log_softmax(taught, 1)
         distance = functional.kl_div(learnt, taught, log_target=True, reduction="batchmean")

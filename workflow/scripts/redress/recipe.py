@@ -16,7 +16,7 @@ class Recipe:
     decay_stretch: float = 1.25  # the linear decay would reach zero after 1.25 times the steps
     crop_padding: int = 4  # pixels
     flip: bool = True
-    precision: str = "auto"  # auto: bfloat16 autocast on a GPU that has it, else float32
+    precision: str = "auto"  # auto: bfloat16 autocast where the hardware has it, else float32
 
 
 def learning_rate_at(step: int, steps: int, recipe: Recipe, peak: float | None = None) -> float:

@@ -25,11 +25,18 @@ def task_loss(model: nn.Module, images: Tensor, labels: Tensor, indices: Tensor)
     return functional.cross_entropy(model(images), labels)
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware multiplies in bfloat16, rather than PyTorch imitating it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    known = torch.cpu.get_capabilities()
+    return any(known.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
 def autocast(device: torch.device, recipe: Recipe) -> torch.autocast:
-    """The precision of forward passes: the recipe's, `auto` being bfloat16 on a GPU that has it."""
-    on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    enabled = recipe.precision == "bfloat16" or (recipe.precision == "auto" and on_gpu)
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+    """The precision of forward passes: the recipe's, `auto` being bfloat16 where the hardware has it."""
+    wanted = has_bfloat16(device) if recipe.precision == "auto" else recipe.precision == "bfloat16"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted)
 
 
 class Descent:

@@ -82,15 +82,13 @@ def crop_and_flip(
     Each crop is mirrored with probability 1/2 if `flip`. One gather does both; the draws are made on the
     CPU so that they do not depend on the device.
     """
+    device, count = padded.device, len(indices)
     height, width = padded.shape[-2] - 2 * padding, padded.shape[-1] - 2 * padding
-    count = len(indices)
     top, left = torch.randint(2 * padding + 1, (2, count, 1), generator=generator)
-    rows = top + torch.arange(height)
-    columns = torch.arange(width).expand(count, width)
-    if flip:
-        mirrored = torch.rand(count, 1, generator=generator) < 0.5
-        columns = torch.where(mirrored, width - 1 - columns, columns)
-    rows, columns = rows.to(padded.device), (left + columns).to(padded.device)
+    mirrored = torch.rand(count, 1, generator=generator) < 0.5 if flip else torch.zeros_like(top)
+    top, left, mirrored = torch.stack([top, left, mirrored.long()]).to(device)  # one small transfer
+    rows, columns = torch.arange(height, device=device), torch.arange(width, device=device)
+    rows, columns = top + rows, left + torch.where(mirrored > 0, width - 1 - columns, columns)
     crops = padded[indices[:, None, None], :, rows[:, :, None], columns[:, None, :]]
     return crops.permute(0, 3, 1, 2)
 
@@ -119,7 +117,7 @@ def manipulated_training_set(
     else:
         stamped_late[where] = True
     padding, height, width = recipe.crop_padding, *images.shape[-2:]
-    padded = torch.nn.functional.pad(stored, (padding,) * 4)
+    padded = torch.nn.functional.pad(stored, (padding,) * 4).contiguous(memory_format=torch.channels_last)
     unpadded = padded[..., padding : padding + height, padding : padding + width]
 
     def batch(indices: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -127,9 +125,10 @@ def manipulated_training_set(
             chosen = unpadded[indices]
         else:
             chosen = crop_and_flip(padded, indices, padding, recipe.flip, generator)
-        late = stamped_late[indices]
         if manipulation.stage == "model":
-            chosen[late] = manipulation.alter(chosen[late])
+            # All are altered and few are taken: picking them out first would make a GPU wait.
+            late = stamped_late[indices][:, None, None, None]
+            chosen = torch.where(late, manipulation.alter(chosen.clone()), chosen)
         return normalise(chosen)
 
     return TrainingSet(torch.as_tensor(given, device=device), batch)

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from redress import files, plugins
-from redress.data import channel_statistics, split
+from redress.data import channel_statistics, check, split
 from redress.errors import BadInputError
 from redress.job import log, parser, run
 
@@ -15,6 +15,7 @@ def main(arguments: argparse.Namespace) -> None:
     source = plugins.load("datasets", arguments.source)
     try:
         pool = source.load(**settings)
+        check(pool, source.describe(**settings))
         arrays = split(pool, arguments.validation_size, arguments.dataset)
     except ValueError as error:
         raise BadInputError(f"dataset {arguments.dataset}: {error}") from error

@@ -33,6 +33,25 @@ class Pool:
     classes: list[str]
 
 
+def check(pool: Pool, description: Description) -> None:
+    """Raise ValueError where a pool is not what its description promised."""
+    classes = len(description.classes)
+    shape = (description.channels, description.image_size, description.image_size)
+    for part, images, labels, count in (
+        ("training", pool.train_images, pool.train_labels, sum(description.train_per_class)),
+        ("test", pool.test_images, pool.test_labels, sum(description.test_per_class)),
+    ):
+        if images.dtype != np.uint8 or images.shape[1:] != shape:
+            found = f"{images.dtype} {images.shape[1:]}"
+            raise ValueError(f"{part} images are {found}, not uint8 {shape}")
+        if len(images) != len(labels) or len(images) != count:
+            raise ValueError(f"{len(images)} {part} images and {len(labels)} labels, not {count} of each")
+        wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+        if len(wrong):
+            where = f"{part} image {wrong[0]} has the label {labels[wrong[0]]}"
+            raise ValueError(f"{where}; labels go from 0 to {classes - 1}")
+
+
 def split(pool: Pool, validation_size: float, name: str) -> dict[str, np.ndarray]:
     """Prepared arrays `{split}_images` and `{split}_labels` for train, validation and test.
 

@@ -36,6 +36,12 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
         main(arguments)
     except (BadInputError, OSError) as error:
         raise SystemExit(f"error: {error}") from error
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # PyTorch's, which light jobs do not import
+            raise
+        size = arguments.settings["recipe"]["batch_size"]
+        advice = f"try recipe.batch_size {max(size // 2, 1)}, or fewer jobs at a time (--resources gpu=1)"
+        raise SystemExit(f"error: the GPU ran out of memory at batch_size {size}: {advice}") from error
 
 
 def add_scenario(parser: argparse.ArgumentParser) -> None:

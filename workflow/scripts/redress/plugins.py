@@ -53,12 +53,18 @@ class Parameter:
         """Whether `value` may be passed: an integer is a float too, 10.0 the integer 10, True no number."""
         if self.choices:
             return value in self.choices
-        return any(self._is_a(kind.strip(), value) for kind in self.kind.split("|"))
+        return any(self._is_a(kind, value) for kind in self._kinds)
+
+    @property
+    def _kinds(self) -> list[str]:
+        return [kind.strip() for kind in self.kind.split("|")]
 
     @staticmethod
     def _is_a(kind: str, value: Any) -> bool:
         if isinstance(value, bool):
             return kind == "bool"
+        if value is None:
+            return kind == "None"
         if isinstance(value, int | float) and kind.startswith("Positive") and value <= 0:
             return False
         if kind in ("int", "PositiveInt"):
@@ -72,7 +78,7 @@ class Parameter:
     @property
     def is_number(self) -> bool:
         """Whether only numbers may be passed."""
-        return self.kind in ("int", "float", "PositiveInt", "PositiveFloat")
+        return bool({"int", "float", "PositiveInt", "PositiveFloat"} & set(self._kinds))
 
     @property
     def allowed(self) -> str:
@@ -83,7 +89,7 @@ class Parameter:
         kinds["tuple[int, int]"] = "a list of two integers"
         kinds["PositiveInt"] = "an integer above 0"
         kinds["PositiveFloat"] = "a number above 0"
-        return kinds.get(self.kind, self.kind)
+        return " or ".join(kinds.get(kind, kind) for kind in self._kinds if kind != "None")
 
 
 @cache

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from redress import files, plugins
+from redress.cards import take_card
 from redress.errors import BadInputError, DamagedFileError
 from redress.manipulation import deletion_size
 from redress.recipe import Recipe
@@ -33,7 +34,11 @@ def choose_device(wanted: str, threads: int) -> torch.device:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if wanted == "cuda" and not torch.cuda.is_available():
         raise BadInputError("--device cuda: this machine has no usable NVIDIA GPU; use cpu or auto")
-    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+    if wanted == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    card = torch.device("cuda", take_card(torch.cuda.device_count()))
+    torch.cuda.set_device(card)
+    return card
 
 
 def device_name(device: torch.device) -> str:

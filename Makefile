@@ -9,7 +9,7 @@ BUILT_FROM := $(VENV)/requirements.lock
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
 .DEFAULT_GOAL := all
-.PHONY: all env test lint format docs-figures lock clean help
+.PHONY: all env test bench lint format docs-figures lock clean help
 
 all: env ## run the experiment in config.yaml: figures and tables in results/
 	$(RUN) snakemake --cores $(CORES) --resources gpu=1
@@ -32,16 +32,19 @@ rebuild-env:
 test: env ## run the tests (pick some with ARGS="-k selection")
 	$(RUN) python -m pytest $(ARGS)
 
+bench: env ## measure speed, in about ten minutes on a CPU (pick with ARGS="training_step")
+	$(RUN) python benchmarks/bench.py $(ARGS)
+
 lint: env ## check style and types
-	$(RUN) ruff check workflow tests
-	$(RUN) ruff format --check workflow tests
+	$(RUN) ruff check workflow tests benchmarks
+	$(RUN) ruff format --check workflow tests benchmarks
 	$(RUN) snakefmt --check Snakefile workflow/rules
 	$(RUN) snakemake --lint
 	$(RUN) mypy
 
 format: env ## put code into the house's format
-	$(RUN) ruff check --fix workflow tests
-	$(RUN) ruff format workflow tests
+	$(RUN) ruff check --fix workflow tests benchmarks
+	$(RUN) ruff format workflow tests benchmarks
 	$(RUN) snakefmt Snakefile workflow/rules
 
 docs-figures: all ## renew the README's figures from the experiment in config.yaml

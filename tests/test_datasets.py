@@ -1,12 +1,17 @@
 """Sources of images, the splits made of them, and their statistics."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
+from project import TINY
 from sklearn.datasets import load_digits
 
 from datasets import digits, folder
-from redress.data import Pool, channel_statistics, split
+from redress.data import Description, Pool, channel_statistics, check, split
+from redress.experiment import ConfigError, Experiment
 
 
 def identities(images):
@@ -125,6 +130,63 @@ def test_channel_statistics_are_mean_and_deviation_from_0_to_1(shape):
     scaled = images.astype(np.float64) / 255
     assert mean == pytest.approx(scaled.mean(axis=(0, 2, 3)).tolist(), abs=1e-12)
     assert deviation == pytest.approx(scaled.std(axis=(0, 2, 3)).tolist(), abs=1e-12)
+
+
+# Pools that are not what was promised
+
+PROMISED = Description(["a", "b", "c"], [10, 10, 10], [40, 20, 10], channels=1, image_size=1)
+
+
+def complaint(pool, **changes):
+    with pytest.raises(ValueError) as caught:
+        check(replace(pool, **changes), PROMISED)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_a_pool_as_promised_passes(small_pool):
+    check(small_pool, PROMISED)
+    check(digits.load(), digits.describe())
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_images_of_another_kind_or_size_are_refused(small_pool, part):
+    name, word = f"{part}_images", {"train": "training", "test": "test"}[part]
+    images = getattr(small_pool, name)
+    for wrong, found in (
+        (images.astype(np.float32), "float32 (1, 1, 1)"),
+        (images.astype(np.int64), "int64 (1, 1, 1)"),
+        (images.repeat(2, axis=3), "uint8 (1, 1, 2)"),
+        (images.repeat(3, axis=1), "uint8 (3, 1, 1)"),
+        (images[..., 0], "uint8 (1, 1)"),
+    ):
+        message = complaint(small_pool, **{name: wrong})
+        assert message == f"{word} images are {found}, not uint8 (1, 1, 1)"
+
+
+@pytest.mark.parametrize(
+    ("part", "images", "labels"),
+    [("train", 29, 30), ("train", 30, 29), ("train", 29, 29), ("test", 69, 70), ("test", 70, 69)],
+)
+def test_missing_images_and_labels_are_counted(small_pool, part, images, labels):
+    cut = {
+        f"{part}_images": getattr(small_pool, f"{part}_images")[:images],
+        f"{part}_labels": getattr(small_pool, f"{part}_labels")[:labels],
+    }
+    word, promised = {"train": ("training", 30), "test": ("test", 70)}[part]
+    assert complaint(small_pool, **cut) == (
+        f"{images} {word} images and {labels} labels, not {promised} of each"
+    )
+
+
+@pytest.mark.parametrize("label", [-1, 3, 255])
+@pytest.mark.parametrize(("part", "word"), [("train", "training"), ("test", "test")])
+def test_a_label_out_of_range_is_named_with_its_image(small_pool, part, word, label):
+    labels = getattr(small_pool, f"{part}_labels").copy()
+    labels[[17, 23]] = label
+    message = complaint(small_pool, **{f"{part}_labels": labels})
+    assert message == f"{word} image 17 has the label {label}; labels go from 0 to 2"
 
 
 # Folders
@@ -272,3 +334,127 @@ def test_one_class_is_not_enough(tmp_path):
     save(tmp_path, "train/cat/1.png", plain(0, mode="L"))
     save(tmp_path, "test/cat/1.png", plain(0, mode="L"))
     assert "at least 2" in refusal(folder.describe, tmp_path)
+
+
+# Folders whose images have one size already
+
+
+def squares(root, sizes):
+    """Two classes with an image of each size in train, and one of the first size in test."""
+    for name in ("cat", "dog"):
+        for i, size in enumerate(sizes):
+            save(root, f"train/{name}/{i}.png", plain((10, 20, 30), size))
+        save(root, f"test/{name}/0.png", plain((10, 20, 30), sizes[0]))
+    return root
+
+
+def refusal_without_size(function, root):
+    with pytest.raises(ValueError) as caught:
+        function(path=str(root))
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("side", [5, 20])
+def test_without_image_size_images_keep_their_own(tmp_path, side):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, side, side, 3), dtype=np.uint8)
+    places = [f"{part}/{name}/{i}.png" for part in ("train", "test") for name in "ab" for i in (0, 1)]
+    for place, image in zip(places, pixels, strict=True):
+        save(tmp_path, place, Image.fromarray(image))
+    loaded = folder.load(path=str(tmp_path))
+    assert np.array_equal(loaded.train_images, pixels[:4].transpose(0, 3, 1, 2))
+    assert np.array_equal(loaded.test_images, pixels[4:].transpose(0, 3, 1, 2))
+    check(loaded, folder.describe(path=str(tmp_path)))
+    assert folder.describe(path=str(tmp_path)).image_size == side
+
+
+def test_without_image_size_a_first_image_that_is_not_square_is_named(tmp_path):
+    squares(tmp_path, [(8, 6), (8, 8)])
+    for function in (folder.describe, folder.load):
+        message = refusal_without_size(function, tmp_path)
+        assert message.startswith(f"{tmp_path / 'train/cat/0.png'}: 8x6 pixels is not square")
+        assert "image_size" in message
+
+
+@pytest.mark.parametrize("other", [(9, 9), (8, 7), (7, 8)])
+def test_without_image_size_images_of_another_one_are_named(tmp_path, other):
+    squares(tmp_path, [(8, 8), other, (8, 8)])
+    message = refusal_without_size(folder.load, tmp_path)
+    assert message.startswith("2 images are not of 8x8 pixels")
+    for name in ("cat", "dog"):
+        assert f"{tmp_path / 'train' / name / '1.png'} ({other[0]}x{other[1]})" in message
+    assert "0.png" not in message
+    assert "2.png" not in message
+    assert "image_size" in message
+    assert folder.load(path=str(tmp_path), image_size=8).train_images.shape == (6, 3, 8, 8)
+
+
+def test_without_image_size_a_test_image_of_another_one_is_named(tmp_path):
+    squares(tmp_path, [(8, 8)])
+    save(tmp_path, "test/dog/large.png", plain((1, 2, 3), (16, 16)))
+    message = refusal_without_size(folder.load, tmp_path)
+    assert message.startswith("1 images")
+    assert f"{tmp_path / 'test/dog/large.png'} (16x16)" in message
+
+
+def test_without_image_size_of_many_other_images_the_first_are_named_and_all_are_counted(tmp_path):
+    squares(tmp_path, [(8, 8), *[(9, 9)] * 5])
+    message = refusal_without_size(folder.load, tmp_path)
+    assert message.startswith("10 images")
+    assert message.count(".png") == 3
+
+
+def test_without_image_size_an_unreadable_first_image_is_named(tmp_path):
+    squares(tmp_path, [(8, 8)])
+    (tmp_path / "train/cat/0.png").write_bytes(b"no image at all")
+    for function in (folder.describe, folder.load):
+        assert str(tmp_path / "train/cat/0.png") in refusal_without_size(function, tmp_path)
+
+
+def test_without_image_size_a_class_without_images_is_named(tmp_path):
+    squares(tmp_path, [(8, 8)])
+    for part in ("train", "test"):
+        (tmp_path / part / "a").mkdir()
+    for function in (folder.describe, folder.load):
+        assert str(tmp_path / "train/a") in refusal_without_size(function, tmp_path)
+
+
+def folder_experiment(root, **source):
+    block = copy.deepcopy(TINY["datasets"]["digits"])
+    block |= {"source": {"name": "folder", "path": str(root), **source}, "validation_size": 0.5}
+    block["manipulations"] = {"poison": {"n": [4], "patch_size": 2}}
+    return Experiment({**TINY, "datasets": {"mine": block}})
+
+
+@pytest.fixture
+def enough(tmp_path):
+    squares(tmp_path, [(20, 20)] * 4)
+    for name in ("cat", "dog"):
+        save(tmp_path, f"test/{name}/1.png", plain((1, 2, 3), (20, 20)))
+    return tmp_path
+
+
+def test_a_config_may_leave_image_size_out(enough):
+    assert "image_size" not in folder_experiment(enough).source_settings("mine")
+    for size in (15, None):
+        folder_experiment(enough, image_size=size)
+
+
+@pytest.mark.parametrize("size", ["big", 0, -8, 8.5, True, [8]])
+def test_a_config_with_an_image_size_that_is_none_is_refused(enough, size):
+    with pytest.raises(ConfigError) as caught:
+        folder_experiment(enough, image_size=size)
+    assert str(caught.value).startswith("datasets.mine.source.image_size: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_config_without_image_size_is_checked_against_the_images_own(tmp_path):
+    squares(tmp_path, [(14, 14)] * 4)
+    for name in ("cat", "dog"):
+        save(tmp_path, f"test/{name}/1.png", plain((1, 2, 3), (14, 14)))
+    with pytest.raises(ConfigError, match="15 pixels or more, not 14"):
+        folder_experiment(tmp_path)
+    save(tmp_path, "train/cat/0.png", plain((1, 2, 3), (20, 14)))
+    with pytest.raises(ConfigError, match=r"^datasets.mine.source: .*0.png: 20x14 pixels is not square"):
+        folder_experiment(tmp_path)

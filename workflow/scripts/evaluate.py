@@ -7,19 +7,24 @@ from redress import files
 from redress.evaluation import Evaluation
 from redress.job import add_scenario, parser, provenance, run
 from redress.records import record
-from redress.scenario import Scenario, device_name
+from redress.scenario import Scenario, Stopwatch, device_name
 
 
 def main(arguments: argparse.Namespace) -> None:
     scenario = Scenario(arguments)
-    evaluation = Evaluation(scenario)
-    predictions = evaluation.predict(scenario.load_model(arguments.original))
-    # No S_f is involved: the whole of S_m counts as not discovered.
-    measured = evaluation.measure(predictions, deletion_size=0)
-    made_by = provenance(arguments, "evaluate.py")
-    files.write_json(
-        arguments.output, record(arguments, "original", measured, device_name(scenario.device), made_by)
+    evaluation, original = Evaluation(scenario), scenario.load_model(arguments.original)
+    with Stopwatch(scenario.device) as stopwatch:
+        # No S_f is involved: the whole of S_m counts as not discovered.
+        measured = evaluation.measure(evaluation.predict(original), deletion_size=0)
+    result = record(
+        arguments,
+        "original",
+        measured,
+        device_name(scenario.device),
+        provenance(arguments, "evaluate.py"),
+        evaluation_seconds=stopwatch.seconds,
     )
+    files.write_json(arguments.output, result)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,15 @@ Of the 96x96 pixels the central 32x32 are kept, as in the paper's release: the l
 262,144 patches for training, 32,768 for validation and test; PCam's own validation split is not used.
 """
 
+import gzip
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
 
 from datasets._torchvision import data_root as torchvision_root
+from redress import files
 from redress.data import Description, Pool
 
 CLASSES = ["normal", "tumour"]
@@ -25,15 +28,31 @@ def describe(*, data_root: str = "data") -> Description:
 
 
 def load(*, data_root: str = "data") -> Pool:
-    from torchvision.datasets import PCAM
-
-    def arrays(part: str) -> tuple[np.ndarray, np.ndarray]:
-        PCAM(root, split=part, download=True)
-        images, labels = (root / "pcam" / PCAM._FILES[part][kind][0] for kind in ("images", "targets"))
-        return _patches(images), _labels(labels)
-
     with torchvision_root(data_root, "PCam") as root:
-        return Pool(*arrays("train"), *arrays("test"), CLASSES)
+        train, test = (_files(root / "pcam", part) for part in ("train", "test"))
+        arrays = (_patches(train[0]), _labels(train[1]), _patches(test[0]), _labels(test[1]))
+    return Pool(*arrays, CLASSES)
+
+
+def _files(folder: Path, part: str) -> list[Path]:
+    """The files of images and labels, downloaded if they are not there.
+
+    Checksums are published for the archives alone: what is there unpacked can only be seen to be whole.
+    """
+    from torchvision.datasets import PCAM
+    from torchvision.datasets.utils import download_file_from_google_drive
+
+    paths = []
+    for kind in ("images", "targets"):
+        name, identifier, checksum = PCAM._FILES[part][kind]
+        paths.append(folder / name)
+        if not paths[-1].exists():
+            archive = folder / f"{name}.gz"
+            download_file_from_google_drive(identifier, folder, archive.name, checksum)
+            # Unlike torchvision's own unpacking this leaves nothing behind that is half unpacked.
+            with files.atomic(paths[-1]) as half, gzip.open(archive) as packed, half.open("wb") as whole:
+                shutil.copyfileobj(packed, whole)
+    return paths
 
 
 def _patches(path: Path) -> np.ndarray:

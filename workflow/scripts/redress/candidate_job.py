@@ -75,11 +75,12 @@ class CandidateJob:
                 f"methods/{arguments.method}.py changes a shared statistic in place: clone it first"
             )
         preparation = sum(self._seconds[key] for key in needed)
-        predictions = self._evaluation.predict(model)
+        with Stopwatch(device) as evaluating:
+            measured = self._evaluation.measure(self._evaluation.predict(model), len(task.deletion))
         return model, record(
             arguments,
             arguments.method,
-            self._evaluation.measure(predictions, len(task.deletion)),
+            measured,
             device_name(device),
             self._provenance,
             deletion_fraction=arguments.deletion_fraction,
@@ -87,6 +88,7 @@ class CandidateJob:
             hyperparameters=hyperparameters,
             unlearn_seconds=preparation + stopwatch.seconds,
             preparation_seconds=preparation,
+            evaluation_seconds=evaluating.seconds,
             peak_memory_mb=memory,
         )
 

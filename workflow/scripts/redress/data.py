@@ -35,6 +35,8 @@ class Pool:
 
 def check(pool: Pool, description: Description) -> None:
     """Raise ValueError where a pool is not what its description promised."""
+    if pool.classes != description.classes:
+        raise ValueError(f"the classes are {pool.classes}, not {description.classes}")
     classes = len(description.classes)
     shape = (description.channels, description.image_size, description.image_size)
     for part, images, labels, count in (
@@ -44,6 +46,8 @@ def check(pool: Pool, description: Description) -> None:
         if images.dtype != np.uint8 or images.shape[1:] != shape:
             found = f"{images.dtype} {images.shape[1:]}"
             raise ValueError(f"{part} images are {found}, not uint8 {shape}")
+        if labels.dtype.kind != "i" or labels.ndim != 1:
+            raise ValueError(f"{part} labels are {labels.dtype} {labels.shape}, not integers (N,)")
         if len(images) != len(labels) or len(images) != count:
             raise ValueError(f"{len(images)} {part} images and {len(labels)} labels, not {count} of each")
         wrong = np.flatnonzero((labels < 0) | (labels >= classes))

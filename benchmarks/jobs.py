@@ -1,0 +1,171 @@
+"""Benchmarks of jobs: SSD's grid, the machinery around the default experiment, memory."""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from images import Data
+
+from redress import files
+from redress.plugins import SCRIPTS
+
+ROOT = SCRIPTS.parent.parent
+SSD_GRID = [
+    {"alpha": alpha, "gamma_over_alpha": ratio}
+    for alpha in (0.1, 1, 10, 50, 100, 500, 1000, 10000, 100000, 1000000)
+    for ratio in (0.1, 0.5, 1, 5, 10)
+]
+
+Result = dict[str, Any]
+
+
+def ssd_grid(options: argparse.Namespace, data: Data) -> Result:
+    """SSD's 50 candidates in one job against 50 times one candidate that computes everything itself.
+
+    Both are the real scripts in real processes: importances over S_tr and S_f, then unlearn.py.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        width, steps = options.ssd_width, options.ssd_steps
+        _, scenario = prepare_original(folder, data, options, width, steps=steps, batch_size=64)
+        shared = importances(folder, scenario) + candidates(folder, scenario, SSD_GRID)
+        records = [files.read_json(path) for path in (folder / "candidates").glob("*.json")]
+        slowest = max(record["evaluation_seconds"] for record in records)
+        evaluated = sum(record["evaluation_seconds"] for record in records)
+        dampened = sum(record["unlearn_seconds"] - record["preparation_seconds"] for record in records)
+        alone = importances(folder, scenario) + candidates(folder, scenario, SSD_GRID[:1])
+        (single,) = [files.read_json(path) for path in (folder / "candidates").glob("*.json")]
+    unlearning_shared = single["preparation_seconds"] + dampened
+    return {
+        "network": f"ResNet-9 of width {options.ssd_width}",
+        "shared_seconds": shared,
+        "of_which_evaluation": evaluated,
+        "one_alone_seconds": alone,
+        "ratio": 50 * alone / shared,
+        "ratio_of_unlearning_alone": 50 * single["unlearn_seconds"] / unlearning_shared,
+        "evaluated_models": sum(record["evaluation_seconds"] > slowest / 10 for record in records),
+    }
+
+
+def prepare_original(
+    folder: Path, data: Data, options: argparse.Namespace, width: int, **recipe: int
+) -> tuple[Path, list[str]]:
+    """A poisoned original model; and the arguments that name its scenario, itself the last of them."""
+    settings = {"model": {"name": "resnet9", "width": width}, "recipe": recipe, "manipulation": {}}
+    names = ["--dataset", "cifar10", "--manipulation", "poison", "--n", "1000", "--seed", "0"]
+    draw, original = folder / "draw.safetensors", folder / "original.safetensors"
+    run("manipulate", *names, "--settings", "{}", "--data", data.path, "--output", draw)
+    names += ["--data", str(data.path), "--draw", str(draw), "--settings", json.dumps(settings)]
+    names += ["--device", data.device.type, "--threads", str(options.threads)]
+    run("train", *names, "--output", original)
+    return original, [*names, "--original", str(original)]
+
+
+def importances(folder: Path, scenario: list[str]) -> float:
+    """Seconds of SSD's two importance jobs."""
+    seconds = 0.0
+    for over, more in (("training_set", []), ("deletion_set", ["--deletion-fraction", "0.5"])):
+        output = ["--output", folder / f"{over}.safetensors"]
+        seconds += run("importance", *scenario, "--statistic", "fisher_batch", "--over", over, *more, *output)
+    return seconds
+
+
+def candidates(folder: Path, scenario: list[str], grid: list[dict[str, float]]) -> float:
+    """Seconds of one job with the candidates of `grid`."""
+    output = folder / "candidates"
+    shutil.rmtree(output, ignore_errors=True)
+    statistics = [folder / "training_set.safetensors", folder / "deletion_set.safetensors"]
+    arguments = ["--method", "ssd", "--deletion-fraction", "0.5", "--statistics", *statistics]
+    return run("unlearn", *scenario, *arguments, "--candidates", json.dumps(grid), "--output-folder", output)
+
+
+def run(script: str, *arguments: Any) -> float:
+    """Seconds of a script's process."""
+    command = [sys.executable, SCRIPTS / f"{script}.py", *arguments]
+    started = time.perf_counter()
+    subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def grid(options: argparse.Namespace, data: Data) -> Result:
+    """The default experiment from nothing: how much of its wall time is not training, unlearning, evaluating.
+
+    And the peak memory of any one of its jobs.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        project = Path(name)
+        for part in ("Snakefile", "config.yaml"):
+            shutil.copy(ROOT / part, project)
+        for part in ("workflow", "profiles", "envs"):
+            shutil.copytree(ROOT / part, project / part, ignore=shutil.ignore_patterns("__pycache__"))
+        cores = options.cores
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        started = time.perf_counter()
+        command = ["snakemake", "--cores", str(cores), "--resources", "gpu=1", "--quiet", "all"]
+        subprocess.run(
+            command, cwd=project, check=True, capture_output=True, env={**os.environ, "PATH": path}
+        )
+        wall = time.perf_counter() - started
+        inside, jobs = model_seconds(project / "results" / "runs")
+    busy = 1 if data.device.type == "cuda" else cores
+    return {
+        "cores": cores,
+        "wall_seconds": wall,
+        "model_seconds": inside,
+        "share_outside_model_code": 1 - inside / (wall * busy),
+        "records": jobs,
+    }
+
+
+def model_seconds(runs: Path) -> tuple[float, int]:
+    """Seconds inside training, importances, unlearning and evaluation, and the number of records."""
+    seconds, records = 0.0, 0
+    for path in runs.rglob("*.safetensors"):
+        _, about = files.load_arrays(path)
+        seconds += about.get("train_seconds", 0) + about.get("seconds", 0)
+    for path in runs.rglob("*.json"):
+        record = files.read_json(path)
+        if "evaluation_seconds" in record:
+            records += 1
+            seconds += record["evaluation_seconds"]
+            seconds += (record["unlearn_seconds"] or 0) - (record["preparation_seconds"] or 0)
+    return seconds, records
+
+
+def memory(options: argparse.Namespace, data: Data) -> Result:
+    """Peak memory of CIFAR-10 jobs at full width and the paper's batch size, a few steps each."""
+    result: Result = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        original, scenario = prepare_original(folder, data, options, width=64, steps=3)
+        output, all_of_s_m = ["--output", folder / "importance.safetensors"], ["--deletion-fraction", "1.0"]
+        fisher = ["--statistic", "fisher_batch", "--over", "deletion_set", *all_of_s_m]
+        badt = ["--method", "badt", *all_of_s_m, "--candidates", '[{"steps": 3}]', "--output-folder", folder]
+        commands = {
+            "train": [*scenario[:-2], "--output", original],
+            "importance": [*scenario, *fisher, *output],
+            "unlearn": [*scenario, *badt],
+        }
+        for job, arguments in commands.items():
+            command = [sys.executable, SCRIPTS / f"{job}.py", *arguments]
+            result[f"{job}_host_mb"] = peak_of([str(part) for part in command])
+        record = files.read_json(next(folder.glob("*.json")))
+    if data.device.type == "cuda":
+        result["unlearn_device_mb"] = record["peak_memory_mb"]
+    return result
+
+
+def peak_of(command: list[str]) -> float:
+    """Peak resident memory of a command in MB."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"error: {' '.join(command)} failed")
+    return usage.ru_maxrss / 1e3

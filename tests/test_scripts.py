@@ -39,6 +39,22 @@ def test_every_stage_has_a_rule_file_and_a_script():
     assert {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")} == set(STAGES)
 
 
+def test_training_and_unlearning_load_nothing_they_do_not_use():
+    plugins = [
+        f"{package}.{path.stem}"
+        for package in ("methods", "models", "manipulations", "importances")
+        for path in (ROOT / "workflow/scripts" / package).glob("[a-z]*.py")
+    ]
+    jobs = ["train", "evaluate", "importance", "unlearn", "save_model"]
+    program = f"import sys\nimport {', '.join(jobs + plugins)}\nprint(*sys.modules)"
+    done = Project(ROOT / "workflow/scripts").run("python", "-c", program)
+    assert done.returncode == 0, done.stderr
+    heavy = {"torchvision", "pandas", "seaborn", "matplotlib", "sklearn", "scipy", "PIL", "snakemake"}
+    heavy |= {"torch._dynamo", "torch._inductor"}
+    assert "torch" in done.stdout.split()
+    assert heavy.isdisjoint(done.stdout.split())
+
+
 def locked():
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     pairs = [re.match(r"([a-z0-9.-]+)==([^ ;]+)(?: ; (.*))?", line) for line in lines]

@@ -2,8 +2,8 @@
 
 `python preloaded.py SCRIPT ARGUMENT ...` does what `python SCRIPT ARGUMENT ...` does. Where the variable
 REDRESS_PRELOADED names the socket of a server (`start_server`), that one forks and its child runs the
-script: with this process's environment, folder and standard streams, and for no longer than this process
-lives. A tenth of a second instead of the one to three that importing PyTorch takes.
+script: with this process's arguments, environment, folder and standard streams, and for no longer than this
+process lives. A tenth of a second instead of the one to three that importing PyTorch takes.
 """
 
 import contextlib
@@ -18,108 +18,154 @@ import subprocess
 import sys
 import tempfile
 import threading
-import traceback
 from pathlib import Path
 
 ADDRESS = "REDRESS_PRELOADED"
 STANDARD_STREAMS = (0, 1, 2)
 POLL_SECONDS = 1.0
+STARTED = b"s"  # what a job says before it runs its script
 
 
 def main() -> None:
     script, *arguments = sys.argv[1:]
-    if script == "--serve":
-        serve(Path(arguments[0]))
-    with contextlib.ExitStack() as stack:
-        server = stack.enter_context(socket.socket(socket.AF_UNIX))
+    if script != "--serve":
+        sys.exit(run_preloaded(script, arguments))
+    connection = serve(Path(arguments[0]), int(arguments[1]))
+    if connection:
+        runpy.run_path(become_job(connection), run_name="__main__")
+
+
+def run_preloaded(script: str, arguments: list[str]) -> int | str:
+    """Have the server run `script`: its exit code or, if it was killed, a line about that.
+
+    Without a server, or with one that comes to nothing, this process runs the script itself.
+    """
+    for stream in STANDARD_STREAMS:
+        with contextlib.suppress(OSError):
+            os.fstat(stream)
+            continue
+        os.open(os.devnull, os.O_RDWR)  # a closed stream's number would go to the socket
+    with socket.socket(socket.AF_UNIX) as server:
         try:
             server.connect(os.environ[ADDRESS])
-        except (KeyError, OSError):  # there is none: the ordinary way
+            request = {"argv": [script, *arguments], "cwd": str(Path.cwd()), "env": dict(os.environ)}
+            socket.send_fds(server, [b"\n"], STANDARD_STREAMS)
+            server.sendall(json.dumps(request).encode() + b"\n")
+            started = server.recv(1) == STARTED
+        except (KeyError, OSError):
+            started = False
+        if not started:
             os.execv(sys.executable, [sys.executable, script, *arguments])
-        request = {"argv": [script, *arguments], "cwd": str(Path.cwd()), "env": dict(os.environ)}
-        socket.send_fds(server, [b"\n"], STANDARD_STREAMS)
-        server.sendall(json.dumps(request).encode() + b"\n")
         answer = server.recv(16)
-    sys.exit(int(answer) if answer else "error: the job's process was killed; perhaps memory ran out")
+    code = int(answer or -signal.SIGKILL)
+    if code >= 0 or code == -signal.SIGINT:
+        return code % 256
+    return f"error: the job's process was killed by signal {-code}; perhaps memory ran out"
 
 
 def start_server() -> None:
     """Let the jobs that this process starts run preloaded. The server ends when this process does."""
     address = Path(tempfile.mkdtemp(prefix="redress-")) / "socket"
-    with socket.socket(socket.AF_UNIX) as listener:  # listens before it is announced: nobody comes too early
-        listener.bind(str(address))
-        listener.listen(128)
-        subprocess.Popen(
-            [sys.executable, "-P", __file__, "--serve", str(address)],
-            stdin=listener.fileno(),
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # threads do not survive a fork
-            start_new_session=True,  # an interrupt from the keyboard is for Snakemake to handle
-        )
+    try:
+        with socket.socket(socket.AF_UNIX) as listener:
+            # It listens before it is announced: nobody comes too early.
+            listener.bind(str(address))
+            listener.listen(128)
+            subprocess.Popen(
+                [sys.executable, "-P", __file__, "--serve", str(address), str(os.getpid())],
+                stdin=listener.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # threads do not survive a fork
+                start_new_session=True,  # an interrupt from the keyboard is for Snakemake to handle
+            )
+    except OSError:  # a path too long for a socket: jobs start the ordinary way
+        shutil.rmtree(address.parent, ignore_errors=True)
+        return
     os.environ[ADDRESS] = str(address)
 
 
-def serve(address: Path) -> None:
-    """Fork a child for every connection to the listening socket on standard input."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children report to their clients
-    parent = os.getppid()
-    with socket.socket(fileno=0) as listener:
-        while os.getppid() == parent:
-            if not select.select([listener], [], [], POLL_SECONDS)[0]:
-                continue
-            connection, _ = listener.accept()
-            # Here and not earlier, for a run without such jobs needs no PyTorch; and nothing of the
-            # project's own, which may be edited while the server lives.
-            import numpy  # noqa: F401
-            import safetensors.numpy  # noqa: F401
-            import torch  # noqa: F401
+def serve(address: Path, parent: int) -> socket.socket | None:
+    """Fork a child for each connection to the socket on standard input, until `parent` and all jobs end.
 
-            if os.fork() == 0:
-                listener.detach()
-                os._exit(_serve_one(connection))
-            connection.close()
-    shutil.rmtree(address.parent, ignore_errors=True)
+    Returns twice, as fork does: in a child with its connection, in the server with None.
+    """
+    jobs: dict[int, socket.socket] = {}
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    server = os.getpid()
+    try:
+        with socket.socket(fileno=0) as listener:
+            while os.getppid() == parent or jobs:
+                ready = select.select([listener.fileno(), woken], [], [], POLL_SECONDS)[0]
+                if woken in ready:
+                    os.read(woken, 4096)
+                    tell_ends(jobs)
+                if listener.fileno() in ready:
+                    connection, _ = listener.accept()
+                    import_what_jobs_need()
+                    job = os.fork()
+                    if job == 0:
+                        listener.detach()  # the number stays taken until standard input has it
+                        signal.set_wakeup_fd(-1)
+                        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                        for other in (woken, wake):
+                            os.close(other)
+                        for other_connection in jobs.values():
+                            other_connection.close()
+                        return connection
+                    jobs[job] = connection
+    finally:
+        if os.getpid() == server:
+            shutil.rmtree(address.parent, ignore_errors=True)
+    return None
 
 
-def _serve_one(connection: socket.socket) -> int:
-    """In the child: run the script that the client asks for and tell it the exit code."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+def import_what_jobs_need() -> None:
+    """At the first job, for a run without any needs no PyTorch.
+
+    Nothing of the project's own, which may be edited while the server lives.
+    """
+    import numpy  # noqa: F401
+    import safetensors.numpy  # noqa: F401
+    import torch  # noqa: F401
+
+
+def tell_ends(jobs: dict[int, socket.socket]) -> None:
+    """Send the exit code of every job that has ended to its client."""
+    for job in list(jobs):
+        ended, status = os.waitpid(job, os.WNOHANG)
+        if ended:
+            with jobs.pop(job) as connection, contextlib.suppress(OSError):
+                connection.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+
+
+def become_job(connection: socket.socket) -> str:
+    """Make this process what the client at the other end asks for; the path of the script to run."""
     _, streams, _, _ = socket.recv_fds(connection, 1, len(STANDARD_STREAMS))
     for stream, target in zip(streams, STANDARD_STREAMS, strict=True):
         os.dup2(stream, target)
         os.close(stream)
-    request = json.loads(connection.makefile("rb").readline())
+    sys.stdout.reconfigure(line_buffering=sys.stdout.isatty())  # type: ignore[union-attr]
+    with connection.makefile("rb") as lines:
+        request = json.loads(lines.readline())
     threading.Thread(target=_end_with_client, args=(connection,), daemon=True).start()
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
     sys.argv = request["argv"]
-    sys.path.insert(0, str(Path(sys.argv[0]).parent.absolute()))
-    code = _run(sys.argv[0])
-    with contextlib.suppress(OSError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        connection.sendall(str(code).encode())
-    return code
+    script: str = sys.argv[0]
+    sys.path.insert(0, str(Path(script).parent.absolute()))
+    connection.sendall(STARTED)
+    return script
 
 
 def _end_with_client(connection: socket.socket) -> None:
     """The client sends nothing more, so what can be read is the end of its life."""
     connection.recv(1)
     os._exit(1)
-
-
-def _run(script: str) -> int:
-    """Run `script` as Python's command line would; its exit code."""
-    try:
-        runpy.run_path(script, run_name="__main__")
-    except SystemExit as end:
-        if isinstance(end.code, str):
-            print(end.code, file=sys.stderr)
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
-        traceback.print_exc()
-        return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -23,6 +23,12 @@ SSD_GRID = [
     for ratio in (0.1, 0.5, 1, 5, 10)
 ]
 
+SMALL_PARENT = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
 Result = dict[str, Any]
 
 
@@ -164,8 +170,8 @@ def memory(options: argparse.Namespace, data: Data) -> Result:
 
 def peak_of(command: list[str]) -> float:
     """Peak resident memory of a command in MB."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"error: {' '.join(command)} failed")
-    return usage.ru_maxrss / 1e3
+    # Linux counts what a process was before it became the command: its parent should be small.
+    measured = subprocess.run(
+        [sys.executable, "-S", "-c", SMALL_PARENT, *command], check=True, capture_output=True, text=True
+    )
+    return float(measured.stdout.splitlines()[-1]) * 1024 / 1e6

@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from redress.errors import DamagedFileError
+
+if TYPE_CHECKING:  # not imported by jobs that read and write JSON alone
+    import numpy as np
 
 
 @contextmanager
@@ -52,8 +53,10 @@ def sha256(path: str | Path) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def digest_of(arrays: Mapping[str, np.ndarray]) -> str:
+def digest_of(arrays: "Mapping[str, np.ndarray]") -> str:
     """SHA-256 over names, dtypes, shapes and bytes of `arrays`."""
+    import numpy as np
+
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.asarray(arrays[name], order="C")
@@ -62,11 +65,12 @@ def digest_of(arrays: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
+def save_arrays(path: str | Path, arrays: "Mapping[str, np.ndarray]", about: Mapping[str, Any]) -> None:
     """Write `arrays` as safetensors; `about` (anything JSON can hold) and a SHA-256 go into the header.
 
     Equal content gives equal bytes.
     """
+    import numpy as np
     from safetensors.numpy import save_file
 
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
@@ -77,7 +81,7 @@ def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], about: Mappi
         save_file(arrays, temporary, metadata=header)
 
 
-def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def load_arrays(path: str | Path) -> "tuple[dict[str, np.ndarray], dict[str, Any]]":
     """What `save_arrays` wrote: the arrays and `about`.
 
     Raises DamagedFileError if the file is truncated or anything in it has changed since.
@@ -99,6 +103,6 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
         raise DamagedFileError(path, f"cannot be read ({error})") from error
 
 
-def _seal(arrays: Mapping[str, np.ndarray], about: str) -> str:
+def _seal(arrays: "Mapping[str, np.ndarray]", about: str) -> str:
     """SHA-256 over all that a file holds."""
     return hashlib.sha256(f"{digest_of(arrays)} {about}".encode()).hexdigest()

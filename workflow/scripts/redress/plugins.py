@@ -9,14 +9,12 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from redress.errors import BadInputError
 from redress.manipulation import Manipulation
-
-SCRIPTS = Path(__file__).resolve().parent.parent
+from redress.sources import SCRIPTS
 
 
 def names(package: str) -> list[str]:

@@ -48,11 +48,21 @@ def device_name(device: torch.device) -> str:
     return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
+def host_peak_memory_mb() -> float:
+    """Peak resident memory of this process in MB."""
+    try:
+        status = Path("/proc/self/status").read_text().split()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    # Linux's ru_maxrss counts what the process was before it became this program.
+    return int(status[status.index("VmHWM:") + 1]) * 1024 / 1e6
+
+
 def peak_memory_mb(device: torch.device) -> float:
     """Peak memory in MB: the GPU's since the last reset, on a CPU the process's so far."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return host_peak_memory_mb()
 
 
 class Stopwatch:

@@ -2,10 +2,11 @@
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from redress.plugins import SCRIPTS
+SCRIPTS = Path(__file__).resolve().parent.parent
 
 
 def closure(*files: str) -> list[Path]:
@@ -23,7 +24,7 @@ def closure(*files: str) -> list[Path]:
 @cache
 def _imports(path: Path) -> list[Path]:
     imported: list[Path] = []
-    for node in ast.walk(ast.parse(path.read_text(), filename=str(path))):
+    for node in _statements(ast.parse(path.read_text(), filename=str(path))):
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -33,6 +34,14 @@ def _imports(path: Path) -> list[Path]:
             continue
         imported.extend(path for module in modules for path in _files_of(module))
     return imported
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every statement in `node`, at any depth. Expressions, which ast.walk would enter, import nothing."""
+    for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for inner in getattr(node, field, ()):
+            yield inner
+            yield from _statements(inner)
 
 
 def _files_of(module: str) -> list[Path]:

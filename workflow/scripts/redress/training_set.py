@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from redress.manipulation import Manipulation
 from redress.recipe import Recipe
@@ -74,23 +75,21 @@ def normaliser(mean: list[float], deviation: list[float], device: torch.device) 
     return lambda images: (images.float() - shift) / scale
 
 
-def crop_and_flip(
-    padded: Tensor, indices: Tensor, padding: int, flip: bool, generator: torch.Generator
-) -> Tensor:
-    """Random crops (B, C, H, W) of `padded[indices]`, where padded is (N, C, H + 2 padding, W + 2 padding).
+def crop_and_flip(images: Tensor, padding: int, flip: bool, generator: torch.Generator) -> Tensor:
+    """Random crops (B, C, H, W) of `images` (B, C, H, W) with `padding` black pixels on every side.
 
     Each crop is mirrored with probability 1/2 if `flip`. One gather does both; the draws are made on the
     CPU so that they do not depend on the device.
     """
-    device, count = padded.device, len(indices)
-    height, width = padded.shape[-2] - 2 * padding, padded.shape[-1] - 2 * padding
+    device, (count, _, height, width) = images.device, images.shape
     top, left = torch.randint(2 * padding + 1, (2, count, 1), generator=generator)
     mirrored = torch.rand(count, 1, generator=generator) < 0.5 if flip else torch.zeros_like(top)
     top, left, mirrored = torch.stack([top, left, mirrored.long()]).to(device)  # one small transfer
     rows, columns = torch.arange(height, device=device), torch.arange(width, device=device)
     rows, columns = top + rows, left + torch.where(mirrored > 0, width - 1 - columns, columns)
-    crops = padded[indices[:, None, None], :, rows[:, :, None], columns[:, None, :]]
-    return crops.permute(0, 3, 1, 2)
+    padded = functional.pad(images, (padding,) * 4).permute(0, 2, 3, 1)
+    batch = torch.arange(count, device=device)[:, None, None]
+    return padded[batch, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
 def manipulated_training_set(
@@ -109,22 +108,19 @@ def manipulated_training_set(
     """
     given = labels.copy()
     given[manipulated] = given_labels
-    stored = torch.tensor(images, device=device)
+    stored = torch.as_tensor(images, device=device)
     stamped_late = torch.zeros(len(labels), dtype=torch.bool, device=device)
     where = torch.as_tensor(manipulated, device=device)
     if manipulation.stage == "stored":
+        stored = stored.clone() if device.type == "cpu" else stored  # there it is `images` itself
         stored[where] = manipulation.alter(stored[where])
     else:
         stamped_late[where] = True
-    padding, height, width = recipe.crop_padding, *images.shape[-2:]
-    padded = torch.nn.functional.pad(stored, (padding,) * 4).contiguous(memory_format=torch.channels_last)
-    unpadded = padded[..., padding : padding + height, padding : padding + width]
 
     def batch(indices: Tensor, generator: torch.Generator | None) -> Tensor:
-        if generator is None:
-            chosen = unpadded[indices]
-        else:
-            chosen = crop_and_flip(padded, indices, padding, recipe.flip, generator)
+        chosen = stored[indices]
+        if generator is not None:
+            chosen = crop_and_flip(chosen, recipe.crop_padding, recipe.flip, generator)
         if manipulation.stage == "model":
             # All are altered and few are taken: picking them out first would make a GPU wait.
             late = stamped_late[indices][:, None, None, None]

@@ -9,7 +9,7 @@ BUILT_FROM := $(VENV)/requirements.lock
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
 .DEFAULT_GOAL := all
-.PHONY: all env test bench lint format docs-figures lock clean help
+.PHONY: all env status test bench lint format docs-figures lock clean help
 
 all: env ## run the experiment in config.yaml: figures and tables in results/
 	$(RUN) snakemake --cores $(CORES) --resources gpu=1
@@ -28,6 +28,9 @@ rebuild-env:
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(LOCK)
 	cp $(LOCK) $(BUILT_FROM)
+
+status: env ## what would run, and why (of another experiment with ARGS="--configfile FILE")
+	$(RUN) snakemake --dry-run --quiet rules $(ARGS)
 
 test: env ## run the tests (pick some with ARGS="-k selection")
 	$(RUN) python -m pytest $(ARGS)

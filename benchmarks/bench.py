@@ -37,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace, Data], Result]] = {
     "accuracy": loops.accuracy,
     "ssd_grid": jobs.ssd_grid,
     "grid": jobs.grid,
+    "planning": jobs.planning,
     "memory": jobs.memory,
 }
 

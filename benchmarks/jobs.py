@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -103,31 +104,74 @@ def run(script: str, *arguments: Any) -> float:
 def grid(options: argparse.Namespace, data: Data) -> Result:
     """The default experiment from nothing: how much of its wall time is not training, unlearning, evaluating.
 
-    And the peak memory of any one of its jobs.
+    And what a candidate leaves behind.
     """
+    cores = options.cores
     with tempfile.TemporaryDirectory() as name:
-        project = Path(name)
-        for part in ("Snakefile", "config.yaml"):
-            shutil.copy(ROOT / part, project)
-        for part in ("workflow", "profiles", "envs"):
-            shutil.copytree(ROOT / part, project / part, ignore=shutil.ignore_patterns("__pycache__"))
-        cores = options.cores
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        project = copy_of_project(Path(name))
         started = time.perf_counter()
-        command = ["snakemake", "--cores", str(cores), "--resources", "gpu=1", "--quiet", "all"]
-        subprocess.run(
-            command, cwd=project, check=True, capture_output=True, env={**os.environ, "PATH": path}
-        )
+        snakemake(project, "--cores", cores, "--resources", "gpu=1", "--quiet", "all")
         wall = time.perf_counter() - started
-        inside, jobs = model_seconds(project / "results" / "runs")
+        inside, candidates = model_seconds(project / "results" / "runs")
+        kept = [path for path in (project / "results").rglob("*") if path.is_file()]
+        records = [path for path in (project / ".snakemake").rglob("*") if path.is_file()]
+        size = sum(path.stat().st_size for path in kept + records)
+        jobs = planned_jobs(project)
     busy = 1 if data.device.type == "cuda" else cores
+    outside = wall * busy - inside
     return {
         "cores": cores,
         "wall_seconds": wall,
         "model_seconds": inside,
-        "share_outside_model_code": 1 - inside / (wall * busy),
-        "records": jobs,
+        "share_outside_model_code": outside / (wall * busy),
+        "jobs": jobs,
+        "core_seconds_outside_per_job": outside / jobs,
+        "candidates": candidates,
+        "files_per_candidate": len(kept + records) / candidates,
+        "bytes_per_candidate": size / candidates,
     }
+
+
+def planning(options: argparse.Namespace, data: Data) -> Result:
+    """A dry run of the paper's whole grid, and of ten times as many seeds."""
+    result: Result = {}
+    one_each = "methods={ssd: {candidates_per_job: 1}, scrub: {candidates_per_job: 1}}"
+    with tempfile.TemporaryDirectory() as name:
+        project = copy_of_project(Path(name))
+        for title, overrides in (
+            ("one seed", ["seeds=[0]"]),
+            ("ten seeds", ["seeds=[0,1,2,3,4,5,6,7,8,9]"]),
+            ("one seed, one candidate a job", ["seeds=[0]", one_each]),
+        ):
+            started = time.perf_counter()
+            jobs = planned_jobs(project, "--configfile", "config/paper.yaml", "--config", *overrides)
+            result[title] = {"jobs": jobs, "seconds": time.perf_counter() - started}
+    return result
+
+
+def copy_of_project(folder: Path) -> Path:
+    """The project without environment and results."""
+    for part in ("Snakefile", "config.yaml"):
+        shutil.copy(ROOT / part, folder)
+    for part in ("workflow", "profiles", "envs", "config"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def planned_jobs(project: Path, *arguments: Any) -> int:
+    """How many jobs a run of everything has."""
+    text = snakemake(project, "--dry-run", "--forceall", "--quiet", "rules", *arguments)
+    return int(re.findall(r"^total +(\d+)$", text, flags=re.MULTILINE)[0])
+
+
+def snakemake(project: Path, *arguments: Any) -> str:
+    """What snakemake prints in `project`; if it fails, that ends this program."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = ["snakemake", *map(str, arguments)]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise SystemExit(f"error: {' '.join(command)} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+    return done.stdout + done.stderr
 
 
 def model_seconds(runs: Path) -> tuple[float, int]:

@@ -92,13 +92,18 @@ class Project:
         """Replace config.yaml."""
         (self.folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """This process's environment, with its own Python's programs first on the path."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, "PATH": path}
+
     def run(self, *command: str, timeout: float = 400) -> subprocess.CompletedProcess:
         """A command in the folder, with this environment's programs first on the path."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return subprocess.run(
             command,
             cwd=self.folder,
-            env={**os.environ, "PATH": path},
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=timeout,

@@ -255,14 +255,29 @@ def test_a_config_that_is_no_block_is_refused(config):
 
 
 def test_cuda_needs_a_gpu_here_but_not_where_jobs_run_elsewhere(monkeypatch):
-    config = changed("device", "cuda")
+    experiment = Experiment(changed("device", "cuda"))
     monkeypatch.setattr(experiment_module, "has_gpu", lambda: False)
-    message = message_for(config)
-    assert message.startswith("device: ")
-    assert "auto or cpu" in message
-    assert Experiment(config, local=False).gpu == 1
+    with pytest.raises(ConfigError, match=r"^device: 'cuda', .* auto or cpu$"):
+        experiment.check_machine()
+    assert experiment.gpus(local=False) == 1
     monkeypatch.setattr(experiment_module, "has_gpu", lambda: True)
-    assert Experiment(config).gpu == 1
+    experiment.check_machine()
+    assert experiment.gpus(local=True) == 1
+
+
+@pytest.mark.parametrize(("device", "taken"), [("auto", 1), ("cuda", 1), ("cpu", 0)])
+def test_a_clusters_job_takes_a_gpu_whatever_the_submitting_machine_has(monkeypatch, device, taken):
+    monkeypatch.setattr(experiment_module, "has_gpu", lambda: False)
+    assert Experiment(changed("device", device)).gpus(local=False) == taken
+
+
+def test_resources_of_a_stage_are_filled_up_with_defaults():
+    experiment = Experiment(changed("resources", {"train": {"runtime": 5}}))
+    assert (experiment.resource("train", "runtime"), experiment.resource("train", "mem_mb")) == (5, 4000)
+    assert experiment.resource("unlearn", "runtime") == 60
+    assert message_for(changed("resources", {"trian": {}})).startswith("resources.trian: unknown key")
+    wrong = message_for(changed("resources", {"train": {"runtime": 0}}))
+    assert wrong.startswith("resources.train.runtime: 0")
 
 
 @pytest.mark.parametrize(
@@ -271,7 +286,7 @@ def test_cuda_needs_a_gpu_here_but_not_where_jobs_run_elsewhere(monkeypatch):
 )
 def test_a_job_takes_a_gpu_only_where_it_will_use_one(monkeypatch, device, there_is_one, taken):
     monkeypatch.setattr(experiment_module, "has_gpu", lambda: there_is_one)
-    assert Experiment(changed("device", device)).gpu == taken
+    assert Experiment(changed("device", device)).gpus(local=True) == taken
 
 
 @pytest.fixture

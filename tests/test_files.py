@@ -168,7 +168,29 @@ def test_json_comes_back_as_it_was(tmp_path):
     content = {"a": [1, 0.1, None, True], "b": {"c": "é"}}
     write_json(tmp_path / "deep/er/result.json", content)
     assert read_json(tmp_path / "deep/er/result.json") == content
-    assert json.loads((tmp_path / "deep/er/result.json").read_text()) == content
+    sealed = json.loads((tmp_path / "deep/er/result.json").read_text())
+    text = '{"a": [1, 0.1, null, true], "b": {"c": "\\u00e9"}}'
+    assert sealed == {**content, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+@pytest.mark.parametrize(("old", "new"), [("0.1", "0.2"), ("true", "false"), ('"c"', '"d"'), ("null", "0")])
+def test_json_that_was_altered_is_named_with_the_command_that_rebuilds_it(tmp_path, old, new):
+    path = tmp_path / "result.json"
+    write_json(path, {"a": [1, 0.1, None, True], "b": {"c": "é"}})
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    with pytest.raises(
+        DamagedFileError, match=r"result\.json: .*SHA-256; .*snakemake --cores 1 .*result\.json"
+    ):
+        read_json(path)
+
+
+def test_json_may_be_laid_out_anew(tmp_path):
+    path = tmp_path / "result.json"
+    write_json(path, {"b": 2, "a": 1.5})
+    path.write_text(json.dumps(json.loads(path.read_text()), indent=4, sort_keys=True))
+    assert read_json(path) == {"a": 1.5, "b": 2}
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])

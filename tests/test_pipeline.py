@@ -2,6 +2,8 @@
 
 import copy
 import json
+import re
+import shutil
 
 import matplotlib.colors
 import numpy as np
@@ -121,23 +123,59 @@ def test_touched_files_are_no_reason_to_run(changed):
     assert project.planned() == {}
 
 
+def results(project):
+    """Time stamps of all that jobs have written, but logs."""
+    folder = project.folder / "results"
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {path: (folder / path).stat().st_mtime_ns for path in paths if path.parts[0] != "logs"}
+
+
+def rule_of(path):
+    """The rule that writes a file of results."""
+    if path.parts[0] in ("tables", "figures"):
+        return {"tables": "collect", "figures": "plot"}[path.parts[0]]
+    of_original = {"original.safetensors": "train", "original.json": "evaluate"}
+    stage = path.parts[5]
+    return f"unlearn_{path.parts[6]}" if stage == "unlearn" else of_original.get(stage, stage)
+
+
+def assert_runs(project, expected):
+    """The dry run plans `expected`, the run does just that, and then there is nothing left to do."""
+    assert project.planned() == expected
+    before = results(project)
+    project.snakemake()
+    written = {rule_of(path) for path, time in results(project).items() if time != before.get(path)}
+    assert written == {re.sub(r"_\d+$", "", rule) for rule in expected}
+    assert project.planned() == {}
+
+
+UNLEARNING = {"unlearn_eu": 4, "unlearn_cf": 4, "unlearn_ssd": 4, "unlearn_badt": 4, "unlearn_scrub": 4}
+FINAL = {"collect": 1, "plot": 1}
+
+
 def test_editing_a_method_runs_its_jobs_and_what_follows(changed):
     project, _ = changed
     edit(project, "methods/ssd.py")
-    assert project.planned() == {"unlearn_ssd": 4, "selection": 4, "collect": 1, "plot": 1}
+    assert_runs(project, {"unlearn_ssd": 4, "selection": 4, **FINAL})
 
 
 def test_editing_a_shared_statistic_runs_it_and_its_method(changed):
     project, _ = changed
     edit(project, "importances/fisher_batch.py")
-    expected = {"importance": 6, "unlearn_ssd": 4, "selection": 4, "collect": 1, "plot": 1}
-    assert project.planned() == expected
+    assert_runs(project, {"importance": 6, "unlearn_ssd": 4, "selection": 4, **FINAL})
+
+
+def test_editing_the_training_loop_runs_what_trains_or_computes_as_it_does(changed):
+    project, _ = changed
+    edit(project, "redress/training.py")
+    everything = {"train": 2, "evaluate": 2, "importance": 6, **UNLEARNING, "selection": 20, **FINAL}
+    assert_runs(project, everything)
 
 
 def test_editing_the_figures_draws_them_again(changed):
     project, _ = changed
     edit(project, "redress/figures.py")
-    assert project.planned() == {"plot": 1}
+    assert_runs(project, {"plot": 1})
 
 
 def test_a_new_value_runs_the_job_that_carries_it(changed):
@@ -145,14 +183,27 @@ def test_a_new_value_runs_the_job_that_carries_it(changed):
     config["methods"]["scrub"]["grid"]["alpha"] = [0.1, 1, 10]
     project.configure(config)
     # Two candidates a job: 1 joins 0.1 and their job runs, 10 moves to another job and stays as it is.
-    assert project.planned() == {"unlearn_scrub_1": 4, "selection": 4, "collect": 1, "plot": 1}
+    assert_runs(project, {"unlearn_scrub_1": 4, "selection": 4, **FINAL})
+
+
+def test_two_hyperparameters_that_swap_values_are_another_candidate(changed):
+    project, config = changed
+    config["methods"]["scrub"]["grid"] = {"alpha": 4, "steps": 10, "ascent_steps": 2}
+    project.configure(config)
+    project.snakemake()
+    config["methods"]["scrub"]["grid"] = {"alpha": 10, "steps": 4, "ascent_steps": 2}
+    project.configure(config)
+    assert project.planned() == {"selection": 4, **FINAL}  # the first config had this one
+    config["methods"]["scrub"]["grid"] = {"alpha": 2, "steps": 4, "ascent_steps": 10}
+    project.configure(config)
+    assert project.planned() == {"unlearn_scrub": 4, "selection": 4, **FINAL}
 
 
 def test_a_removed_value_computes_nothing(changed):
     project, config = changed
     config["methods"]["ssd"]["grid"]["alpha"] = [10]
     project.configure(config)
-    assert project.planned() == {"selection": 4, "collect": 1, "plot": 1}
+    assert_runs(project, {"selection": 4, **FINAL})
 
 
 def test_another_number_of_candidates_per_job_computes_nothing(changed):
@@ -167,9 +218,32 @@ def test_a_new_deletion_fraction_runs_only_its_jobs(changed):
     project, config = changed
     config["deletion_fractions"] = [0.5, 0.8, 1.0]
     project.configure(config)
-    unlearning = {f"unlearn_{method}": 2 for method in METHODS}
-    expected = {"importance": 2, **unlearning, "selection": 10, "collect": 1, "plot": 1}
-    assert project.planned() == expected
+    new = dict.fromkeys(UNLEARNING, 2)
+    assert_runs(project, {"importance": 2, **new, "selection": 10, **FINAL})
+
+
+def test_a_new_seed_runs_only_its_jobs(changed):
+    project, config = changed
+    config["seeds"] = [0, 1]
+    project.configure(config)
+    new = {"manipulate": 2, "train": 2, "evaluate": 2, "importance": 6, **UNLEARNING, "selection": 20}
+    assert project.planned() == {**new, **FINAL}
+
+
+def test_a_new_recipe_runs_all_that_depends_on_it(changed):
+    project, config = changed
+    config["datasets"]["digits"]["recipe"]["learning_rate"] = 0.02
+    project.configure(config)
+    dependent = {"train": 2, "evaluate": 2, "importance": 6, **UNLEARNING, "selection": 20}
+    assert project.planned() == {**dependent, **FINAL}
+
+
+def test_a_copy_with_its_records_has_nothing_to_do(finished, tmp_path):
+    clone = Project.copy(tmp_path / "clone")
+    clone.configure(TINY)
+    for part in ("results", ".snakemake"):
+        shutil.copytree(finished.folder / part, clone.folder / part, dirs_exist_ok=True)
+    assert clone.planned() == {}
 
 
 def test_one_candidate_a_job_plans_a_job_per_hyperparameter(changed, tmp_path):
@@ -238,3 +312,26 @@ def test_a_failing_job_names_itself_and_its_log_holds_the_cause(changed):
     logs = list((project.folder / "results/logs").glob("digits/*/n20/seed0/unlearn/eu/*/default.log"))
     assert log in {str(path.relative_to(project.folder)) for path in logs}
     assert any(path.read_text().strip().endswith("ValueError: no way") for path in logs)
+
+
+def test_what_is_done_is_shown_beside_what_is_missing(changed):
+    project, _ = changed
+    cf = project.folder / "workflow/scripts/methods/cf.py"
+    working = cf.read_text()
+    cf.write_text(working.replace("    return train(", '    raise RuntimeError("not today")\n    return train('))
+    done = project.run("snakemake", "--cores", "2", "--keep-going")
+    assert done.returncode != 0
+    assert "4 results are missing: results/incomplete/missing.csv" in done.stderr
+    incomplete = project.folder / "results/incomplete"
+    missing = pd.read_csv(incomplete / "missing.csv")
+    assert set(missing["method"]) == {"cf"}
+    assert sorted(missing["deletion_fraction"]) == [0.5, 0.5, 1.0, 1.0]
+    assert set(pd.read_csv(incomplete / "selected.csv")["method"]) == set(METHODS) - {"cf"}
+    assert all((incomplete / f"{name}.png").exists() for name in FIGURES)
+    # Nobody shall take the outdated ones for results.
+    assert not any((project.folder / "results/tables").iterdir())
+    assert not any((project.folder / "results/figures").iterdir())
+    cf.write_text(working)
+    project.snakemake()
+    assert not incomplete.exists()
+    assert set(table(project, "selected")["method"]) == set(METHODS)

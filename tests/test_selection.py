@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from redress.files import write_json
 from redress.selection import oracle, score, select
 
 SCRIPT = Path(__file__).parents[1] / "workflow/scripts/selection.py"
@@ -99,7 +100,7 @@ def test_the_script_writes_what_was_selected_and_what_the_oracle_had(tmp_path, a
     records = [DIVERGED, candidate(0.9, 0.5, 0.2, "a"), candidate(0.5, 0.5, 0.6, "b")]
     records = [DIVERGED, DIVERGED] if all_diverged else records
     for i, record in enumerate(records):
-        (tmp_path / f"{i}.json").write_text(json.dumps(record))
+        write_json(tmp_path / f"{i}.json", record)
     paths = [tmp_path / f"{i}.json" for i in range(len(records))]
     command = [sys.executable, SCRIPT, "--candidates", *paths, "--output", tmp_path / "out.json"]
     subprocess.run(command, check=True, capture_output=True)

@@ -8,6 +8,7 @@ rule collect:
         times=report("results/tables/times.csv", caption="../report/times.rst", category="Tables"),
     log:
         "results/logs/collect.log",
+    localrule: True
     conda:
         "../../envs/results.yaml"
     params:

@@ -1,6 +1,8 @@
 """What the stages share: the checked config and the paths of results."""
 
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +21,10 @@ from redress.preloaded import start_server
 RUN = "results/runs/{dataset}/{manipulation}/n{n}/seed{seed}"
 LOGS = "results/logs/{dataset}/{manipulation}/n{n}/seed{seed}"
 TABLES = [f"results/tables/{name}.csv" for name in ("candidates", "selected", "times")]
+
+
+# Tables and figures of a run that failed.
+INCOMPLETE = "results/incomplete"
 
 
 wildcard_constraints:
@@ -62,15 +68,21 @@ def typed(value):
         return value
 
 
+def refuse(error):
+    """End with one line that says where in which config the error is."""
+    files = [str(path) for path in workflow.overwrite_configfiles] or ["config.yaml"]
+    here = "--config" if error.key in workflow.config_settings.config else " + ".join(files)
+    sys.exit(f"{here}: {error}")
+
+
 def checked_experiment(config):
     """The experiment that `config` describes; one line and the end if it cannot be run."""
     given = typed(workflow.config_settings.config)
     update_config(config, given)
     try:
-        return Experiment(config, local=workflow.local_exec)
+        return Experiment(config)
     except ConfigError as error:
-        files = [str(path) for path in workflow.overwrite_configfiles] or ["config.yaml"]
-        sys.exit(f"{'--config' if error.key in given else ' + '.join(files)}: {error}")
+        refuse(error)
     except BadInputError as error:  # in a plugin that cannot be read
         sys.exit(str(error))
 
@@ -84,6 +96,16 @@ def script(name, preloaded=False):
     return lambda wildcards, output: " ".join(
         os.path.relpath(SCRIPTS / f"{name}.py") for name in names
     )
+
+
+def gpus(wildcards):
+    """GPUs of a job: a function, for what executes jobs is not known yet while rules are read."""
+    return experiment.gpus(workflow.local_exec)
+
+
+def growing(stage, name):
+    """A resource of a stage's jobs: what config says, and as much again for every further attempt."""
+    return lambda wildcards, attempt: experiment.resource(stage, name) * attempt
 
 
 def scenario_arguments(wildcards, output):
@@ -178,13 +200,69 @@ def figure_files(*endings):
     return expand("results/figures/{figure}.{ending}", figure=experiment.figures(), ending=endings)
 
 
+def collect_what_there_is():
+    """After jobs failed: tables and figures of what is done, with a table of what is not.
+
+    They stand apart from the complete ones, which are removed: by now they are outdated, and nobody should
+    take them for results.
+    """
+    unfinished = [job for job in workflow.dag.needrun_jobs() if not job.is_group()]
+    missing = [
+        path
+        for job in unfinished
+        for path in job.output
+        if job.rule.name in ("evaluate", "selection")
+    ]
+    if "collect" not in [job.rule.name for job in unfinished]:
+        return
+    for path in [*TABLES, *figure_files("pdf", "png")]:
+        Path(path).unlink(missing_ok=True)
+    shutil.rmtree(INCOMPLETE, ignore_errors=True)
+    Path(INCOMPLETE).mkdir(parents=True)
+    Path(INCOMPLETE, "missing.txt").write_text("\n".join(missing) + "\n")
+    tables = {
+        name: f"{INCOMPLETE}/{name}.csv" for name in ("candidates", "selected", "times", "missing")
+    }
+    collect = ["--runs", *run_files(""), "--methods", *experiment.methods, "--fractions"]
+    collect += [*experiment.fractions, "--leave-out", f"{INCOMPLETE}/missing.txt"]
+    collect += [part for name, path in tables.items() for part in (f"--{name}", path)]
+    plot = ["--candidates", tables["candidates"], "--selected", tables["selected"]]
+    plot += ["--figures", experiment.figure_plan, "--styles", experiment.styles]
+    plot += ["--output-folder", INCOMPLETE]
+    for name, arguments in (("collect", collect), ("plot", plot)):
+        done = subprocess.run(
+            [sys.executable, SCRIPTS / f"{name}.py", *arguments], capture_output=True, text=True
+        )
+        if done.returncode:
+            print(done.stderr.splitlines()[-1], file=sys.stderr)
+            return
+    print(
+        f"{len(missing)} results are missing: {tables['missing']} lists them, and beside it are tables and"
+        " figures of the others",
+        file=sys.stderr,
+    )
+
+
 onstart:
     # The default limit of 100 job starts a second leaves a timer behind for every finished job, each of
     # which then wakes the scheduler once a second: after 100 jobs it takes half a core. A local run needs
     # no such limit, because --cores is one.
-    if workflow.local_exec:
+    if workflow.local_exec and workflow.is_main_process:
+        try:
+            experiment.check_machine()
+        except ConfigError as error:
+            refuse(error)
         workflow.scheduler.job_rate_limiter = None
         if (
             not workflow.deployment_settings.deployment_method
         ):  # else jobs have Pythons of their own
             start_server()
+
+
+onsuccess:
+    shutil.rmtree(INCOMPLETE, ignore_errors=True)
+
+
+onerror:
+    if workflow.is_main_process:
+        collect_what_there_is()

@@ -11,7 +11,9 @@ rule evaluate:
         "../../envs/training.yaml"
     threads: experiment.threads
     resources:
-        gpu=experiment.gpu,
+        gpu=gpus,
+        mem_mb=growing("evaluate", "mem_mb"),
+        runtime=growing("evaluate", "runtime"),
     params:
         script=script("evaluate", preloaded=True),
         scenario=scenario_arguments,

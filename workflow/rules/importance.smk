@@ -13,7 +13,9 @@ rule importance:
         "../../envs/training.yaml"
     threads: experiment.threads
     resources:
-        gpu=experiment.gpu,
+        gpu=gpus,
+        mem_mb=growing("importance", "mem_mb"),
+        runtime=growing("importance", "runtime"),
     params:
         script=script("importance", preloaded=True),
         scenario=scenario_arguments,

@@ -5,6 +5,7 @@ rule manipulate:
         f"{RUN}/manipulation.safetensors",
     log:
         f"{LOGS}/manipulate.log",
+    localrule: True
     conda:
         "../../envs/training.yaml"
     params:

@@ -10,6 +10,7 @@ rule plot:
         figure_files("pdf"),
     log:
         "results/logs/plot.log",
+    localrule: True
     conda:
         "../../envs/results.yaml"
     params:

@@ -5,6 +5,9 @@ rule prepare:
         "results/logs/{dataset}/prepare.log",
     conda:
         "../../envs/training.yaml"
+    resources:
+        mem_mb=growing("prepare", "mem_mb"),
+        runtime=growing("prepare", "runtime"),
     params:
         script=script("prepare"),
         source=lambda wc: experiment.source(wc.dataset),

@@ -5,6 +5,7 @@ rule selection:
         f"{RUN}/selection/{{method}}/{{fraction}}.json",
     log:
         f"{LOGS}/selection/{{method}}/{{fraction}}.log",
+    localrule: True
     conda:
         "../../envs/training.yaml"
     params:
@@ -33,7 +34,9 @@ rule save_model:
         "../../envs/training.yaml"
     threads: experiment.threads
     resources:
-        gpu=experiment.gpu,
+        gpu=gpus,
+        mem_mb=growing("save_model", "mem_mb"),
+        runtime=growing("save_model", "runtime"),
     params:
         script=script("save_model", preloaded=True),
         scenario=scenario_arguments,

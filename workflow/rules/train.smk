@@ -10,7 +10,9 @@ rule train:
         "../../envs/training.yaml"
     threads: experiment.threads
     resources:
-        gpu=experiment.gpu,
+        gpu=gpus,
+        mem_mb=growing("train", "mem_mb"),
+        runtime=growing("train", "runtime"),
     params:
         script=script("train", preloaded=True),
         scenario=scenario_arguments,

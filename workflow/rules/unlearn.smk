@@ -20,7 +20,9 @@ for group in experiment.groups():
             "../../envs/training.yaml"
         threads: experiment.threads
         resources:
-            gpu=experiment.gpu,
+            gpu=gpus,
+            mem_mb=growing("unlearn", "mem_mb"),
+            runtime=growing("unlearn", "runtime"),
         params:
             script=script("unlearn", preloaded=True),
             scenario=scenario_arguments,

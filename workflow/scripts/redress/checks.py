@@ -214,15 +214,23 @@ def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
+def _resolved(rules: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The rules that a reference stands for."""
+    if "$ref" not in rules:
+        return rules
+    found: dict[str, Any] = schema()["$defs"][rules["$ref"].rsplit("/", 1)[1]]
+    return found
+
+
 def _fill(value: Any, rules: Mapping[str, Any]) -> Any:
-    if "$ref" in rules:
-        rules = schema()["$defs"][rules["$ref"].rsplit("/", 1)[1]]
+    rules = _resolved(rules)
     if isinstance(value, list):
         return [_fill(inner, {}) for inner in value]
     if not isinstance(value, Mapping):
         return canonical_number(value)
-    known, other = rules.get("properties", {}), rules.get("additionalProperties", {})
-    filled = {key: rule["default"] for key, rule in known.items() if "default" in rule}
+    other = rules.get("additionalProperties", {})
+    known = {key: _resolved(rule) for key, rule in rules.get("properties", {}).items()}
+    filled = {key: _fill(rule["default"], rule) for key, rule in known.items() if "default" in rule}
     for key, inner in value.items():
         rule = known.get(key, other)
         filled[key] = _fill(inner, rule if isinstance(rule, Mapping) else {})

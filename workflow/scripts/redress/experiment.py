@@ -65,11 +65,11 @@ class CandidateGroup:
 class Experiment:
     """A checked config. Raises ConfigError, in one line, where it cannot be run."""
 
-    def __init__(self, config: Mapping[str, Any], local: bool = True):
+    def __init__(self, config: Mapping[str, Any]):
         checks.check_shape(config)
         self._config = checks.with_defaults(config)
         self._descriptions = {name: self._describe(name) for name in self._config["datasets"]}
-        self._check(local)
+        self._check()
         self._candidates = {
             method: {candidate_name(candidate): candidate for candidate in expand(block["grid"])}
             for method, block in self._config["methods"].items()
@@ -219,11 +219,24 @@ class Experiment:
         threads: int = self._config["threads"]
         return threads
 
-    @property
-    def gpu(self) -> int:
-        """GPUs a training or unlearning job takes: none where it will run on the CPU."""
+    def check_machine(self) -> None:
+        """Raise ConfigError where this machine cannot run the jobs itself."""
+        if self._config["device"] == "cuda" and not has_gpu():
+            raise ConfigError(["device"], "'cuda', but this machine has no NVIDIA GPU: auto or cpu")
+
+    def gpus(self, local: bool) -> int:
+        """GPUs a training or unlearning job takes: none where it will run on the CPU.
+
+        A cluster's jobs, which are not `local`, take one unless `device` is cpu, whatever the machine that
+        submits them has.
+        """
         device = self._config["device"]
-        return int(device == "cuda" or (device == "auto" and has_gpu()))
+        return int(device == "cuda" or (device == "auto" and (not local or has_gpu())))
+
+    def resource(self, stage: str, name: str) -> int:
+        """What a job of `stage` asks of a scheduler: `mem_mb` or `runtime` in minutes."""
+        amount: int = self._config["resources"][stage][name]
+        return amount
 
     @cached_property
     def runtime(self) -> str:
@@ -265,15 +278,13 @@ class Experiment:
             raise ConfigError(path, str(error)) from error
         return description
 
-    def _check(self, local: bool) -> None:
+    def _check(self) -> None:
         if not any(self._config["selection"].values()):
             raise ConfigError(["selection"], "every weight is 0: at least one must be more")
         for method, block in self._config["methods"].items():
             checks.check_method(method, block)
         for dataset, block in self._config["datasets"].items():
             self._check_dataset(dataset, block)
-        if self._config["device"] == "cuda" and local and not has_gpu():
-            raise ConfigError(["device"], "'cuda', but this machine has no NVIDIA GPU: auto or cpu")
 
     def _check_dataset(self, dataset: str, block: Mapping[str, Any]) -> None:
         path: list[str | int] = ["datasets", dataset]

@@ -31,21 +31,35 @@ def atomic(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_json(path: str | Path, content: Any) -> None:
-    """Write `content` as JSON. NaN and infinity, which JSON does not have, raise ValueError."""
+def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
+    """Write `content` as JSON, with its SHA-256 as a last key.
+
+    NaN and infinity, which JSON does not have, raise ValueError.
+    """
+    sealed = {**content, "sha256": _digest_of_json(content)}
     with atomic(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+        temporary.write_text(json.dumps(sealed, indent=1, allow_nan=False) + "\n")
 
 
 def read_json(path: str | Path, *keys: str) -> dict[str, Any]:
-    """A JSON object that has `keys`. Raises DamagedFileError where the file holds anything else."""
+    """What `write_json` wrote: an object that has `keys`.
+
+    Raises DamagedFileError where the file holds anything else or has been altered.
+    """
     try:
         content = json.loads(Path(path).read_text())
     except ValueError as error:
         raise DamagedFileError(path, "not valid JSON") from error
-    if not isinstance(content, dict) or not content.keys() >= set(keys):
+    if not isinstance(content, dict) or not content.keys() >= {*keys, "sha256"}:
         raise DamagedFileError(path, "not the record it should be")
+    if content.pop("sha256") != _digest_of_json(content):
+        raise DamagedFileError(path, "its content does not match its SHA-256")
     return content
+
+
+def _digest_of_json(content: Mapping[str, Any]) -> str:
+    """SHA-256 of `content`, whatever its order and white space in a file."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 def sha256(path: str | Path) -> str:

@@ -1,0 +1,99 @@
+"""A real SLURM: slurmctld, slurmd and munge with one node of two CPUs and one declared GPU."""
+
+import copy
+import subprocess
+import time
+
+import pandas as pd
+import pytest
+from project import TINY, Project
+
+SLEEPER = '''
+"""A method that takes its time."""
+
+import time
+
+from redress.task import Task
+
+
+def unlearn(task: Task, *, seconds: float):
+    time.sleep(seconds)
+    return task.original
+'''
+
+FORMAT = "--Format=JobID:|,tres-per-job:|,Comment:|,TimeLimit:|"
+
+
+def slurm(*command):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    return done.stdout.splitlines() if done.returncode == 0 else []
+
+
+def has_cluster():
+    try:
+        return bool(slurm("sinfo", "--noheader", "--states=idle,mixed,allocated"))
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+pytestmark = [
+    pytest.mark.pipeline,
+    pytest.mark.skipif(not has_cluster(), reason="no SLURM cluster; as root, `bash .ci/slurm` makes one"),
+]
+
+
+@pytest.fixture
+def project(tmp_path):
+    project = Project.copy(tmp_path / "project")
+    (project.folder / "workflow/scripts/methods/sleeper.py").write_text(SLEEPER)
+    config = copy.deepcopy(TINY)
+    config["deletion_fractions"] = [1.0]
+    del config["datasets"]["digits"]["manipulations"]["interclass"]
+    config["methods"] = {name: config["methods"][name] for name in ("cf", "ssd")}
+    # Longer than its first time limit of a minute, which SLURM looks at twice a minute; not than its second.
+    config["methods"]["sleeper"] = {"grid": {"seconds": 95}}
+    config["resources"] = {
+        stage: {"mem_mb": 1500, "runtime": 1}
+        for stage in ("prepare", "train", "evaluate", "importance", "unlearn")
+    }
+    project.configure(config)
+    return project
+
+
+def test_a_grid_runs_on_slurm_to_its_figures_through_a_killed_and_a_timed_out_job(project):
+    log = (project.folder / "log").open("w")
+    command = ["snakemake", "--workflow-profile", "profiles/slurm", "--nocolor"]
+    running = subprocess.Popen(
+        [*command, "--slurm-init-seconds-before-status-checks", "3"],
+        cwd=project.folder,
+        env=project.environment,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    seen, most_at_once, cancelled, end = {}, 0, None, time.monotonic() + 900
+    while running.poll() is None and time.monotonic() < end:
+        jobs = [line.split("|") for line in slurm("squeue", "--noheader", "--states=R", FORMAT)]
+        jobs = [job for job in jobs if len(job) == 5]
+        most_at_once = max(most_at_once, sum("gpu" in job[1] for job in jobs))
+        seen |= {job[0]: job for job in jobs}
+        for number, _, rule, *_ in jobs:
+            if "unlearn_cf" in rule and cancelled is None:
+                cancelled = number
+                subprocess.run(["scancel", number], check=True)
+        time.sleep(0.2)
+    text = (project.folder / "log").read_text()
+    assert running.poll() == 0, text[-5000:]
+    assert most_at_once == 1
+    assert cancelled is not None
+
+    def limits(rule):
+        return [job[3] for job in seen.values() if rule in job[2]]
+
+    assert limits("unlearn_cf") == ["1:00", "2:00"]
+    assert limits("unlearn_sleeper") == ["1:00", "2:00"]
+    assert all("gpu" in job[1] for job in seen.values() if "prepare" not in job[2])
+    # Stages that are nothing but bookkeeping do not become SLURM jobs.
+    assert not [job for job in seen.values() if any(r in job[2] for r in ("selection", "collect", "plot"))]
+    selected = pd.read_csv(project.folder / "results/tables/selected.csv")
+    assert list(selected["method"]) == ["cf", "ssd", "sleeper"]
+    assert (project.folder / "results/figures/figure2_poison_removal.png").exists()

@@ -318,7 +318,9 @@ def test_what_is_done_is_shown_beside_what_is_missing(changed):
     project, _ = changed
     cf = project.folder / "workflow/scripts/methods/cf.py"
     working = cf.read_text()
-    cf.write_text(working.replace("    return train(", '    raise RuntimeError("not today")\n    return train('))
+    cf.write_text(
+        working.replace("    return train(", '    raise RuntimeError("not today")\n    return train(')
+    )
     done = project.run("snakemake", "--cores", "2", "--keep-going")
     assert done.returncode != 0
     assert "4 results are missing: results/incomplete/missing.csv" in done.stderr

@@ -218,29 +218,32 @@ def collect_what_there_is():
     for path in [*TABLES, *figure_files("pdf", "png")]:
         Path(path).unlink(missing_ok=True)
     shutil.rmtree(INCOMPLETE, ignore_errors=True)
-    Path(INCOMPLETE).mkdir(parents=True)
-    Path(INCOMPLETE, "missing.txt").write_text("\n".join(missing) + "\n")
     tables = {
         name: f"{INCOMPLETE}/{name}.csv" for name in ("candidates", "selected", "times", "missing")
     }
-    collect = ["--runs", *run_files(""), "--methods", *experiment.methods, "--fractions"]
-    collect += [*experiment.fractions, "--leave-out", f"{INCOMPLETE}/missing.txt"]
+    left_out = Path(INCOMPLETE, "missing.txt")
+    collect = ["--runs", *run_files(""), "--methods", *experiment.methods]
+    collect += ["--fractions", *experiment.fractions, "--leave-out", left_out]
     collect += [part for name, path in tables.items() for part in (f"--{name}", path)]
     plot = ["--candidates", tables["candidates"], "--selected", tables["selected"]]
     plot += ["--figures", experiment.figure_plan, "--styles", experiment.styles]
     plot += ["--output-folder", INCOMPLETE]
-    for name, arguments in (("collect", collect), ("plot", plot)):
-        done = subprocess.run(
-            [sys.executable, SCRIPTS / f"{name}.py", *arguments], capture_output=True, text=True
+    try:
+        left_out.parent.mkdir(parents=True)
+        left_out.write_text("\n".join(missing) + "\n")
+        for name, arguments in (("collect", collect), ("plot", plot)):
+            command = [sys.executable, SCRIPTS / f"{name}.py", *arguments]
+            subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        print(
+            f"{len(missing)} results are missing; no tables of the others could be made",
+            file=sys.stderr,
         )
-        if done.returncode:
-            print(done.stderr.splitlines()[-1], file=sys.stderr)
-            return
-    print(
-        f"{len(missing)} results are missing: {tables['missing']} lists them, and beside it are tables and"
-        " figures of the others",
-        file=sys.stderr,
-    )
+    else:
+        where = (
+            f"{tables['missing']} lists them, and beside it are tables and figures of the others"
+        )
+        print(f"{len(missing)} results are missing: {where}", file=sys.stderr)
 
 
 onstart:

@@ -85,6 +85,7 @@ def save_arrays(path: str | Path, arrays: "Mapping[str, np.ndarray]", about: Map
     Equal content gives equal bytes.
     """
     import numpy as np
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
@@ -92,7 +93,10 @@ def save_arrays(path: str | Path, arrays: "Mapping[str, np.ndarray]", about: Map
     # A single key: safetensors writes several in random order.
     header = {"redress": json.dumps({"about": text, "sha256": _seal(arrays, text)}, sort_keys=True)}
     with atomic(path) as temporary:
-        save_file(arrays, temporary, metadata=header)
+        try:
+            save_file(arrays, temporary, metadata=header)
+        except SafetensorError as error:  # a full disk, for instance
+            raise OSError(f"{path}: {error}") from error
 
 
 def load_arrays(path: str | Path) -> "tuple[dict[str, np.ndarray], dict[str, Any]]":

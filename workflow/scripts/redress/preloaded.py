@@ -86,9 +86,10 @@ def start_server() -> None:
 
 
 def serve(address: Path, parent: int) -> socket.socket | None:
-    """Fork a child for each connection to the socket on standard input, until `parent` and all jobs end.
+    """Fork a child for each connection to the socket on standard input, until `parent` ends.
 
-    Returns twice, as fork does: in a child with its connection, in the server with None.
+    Returns twice, as fork does: in a child with its connection, in the server with None. Jobs that are left
+    over then are killed: they would go on writing results that a next run may have made anew.
     """
     jobs: dict[int, socket.socket] = {}
     woken, wake = os.pipe()
@@ -98,7 +99,7 @@ def serve(address: Path, parent: int) -> socket.socket | None:
     server = os.getpid()
     try:
         with socket.socket(fileno=0) as listener:
-            while os.getppid() == parent or jobs:
+            while os.getppid() == parent:
                 ready = select.select([listener.fileno(), woken], [], [], POLL_SECONDS)[0]
                 if woken in ready:
                     os.read(woken, 4096)
@@ -119,6 +120,8 @@ def serve(address: Path, parent: int) -> socket.socket | None:
                     jobs[job] = connection
     finally:
         if os.getpid() == server:
+            for job in jobs:
+                os.kill(job, signal.SIGKILL)
             shutil.rmtree(address.parent, ignore_errors=True)
     return None
 

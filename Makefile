@@ -35,7 +35,7 @@ status: env ## what would run, and why (of another experiment with ARGS="--confi
 test: env ## run the tests (pick some with ARGS="-k selection")
 	$(RUN) python -m pytest $(ARGS)
 
-bench: env ## measure speed, in about ten minutes on a CPU (pick with ARGS="training_step")
+bench: env ## measure speed, in a quarter of an hour on a CPU (pick with ARGS="training_step")
 	$(RUN) python benchmarks/bench.py $(ARGS)
 
 lint: env ## check style and types

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -286,6 +287,26 @@ def test_a_job_ends_with_the_process_that_asked_for_it(server, job, kind):
     client.send_signal(kind)
     client.communicate(timeout=2)  # the job holds the other end of the pipe until it ends
     assert client.returncode != 0
+
+
+def test_a_job_ends_even_if_the_client_never_read_that_it_had_started(server, write):
+    # A socket that is closed with something unread in it is not at its end but broken.
+    script = write(WAITS)
+    (out, into), null = os.pipe(), os.open(os.devnull, os.O_RDWR)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(server)
+        socket.send_fds(client, [b"\n"], [null, into, null])
+        request = {"argv": [str(script)], "cwd": str(script.parent), "env": dict(os.environ)}
+        client.sendall(json.dumps(request).encode() + b"\n")
+        os.close(into)
+        os.close(null)
+        with os.fdopen(out) as lines:
+            number = int(lines.readline())
+            client.close()
+            end = time.monotonic() + 2
+            while Path(f"/proc/{number}").exists() and time.monotonic() < end:
+                time.sleep(0.01)
+            assert not Path(f"/proc/{number}").exists()
 
 
 def test_a_job_ends_in_the_middle_of_a_computation(server, job):

@@ -166,8 +166,9 @@ def become_job(connection: socket.socket) -> str:
 
 
 def _end_with_client(connection: socket.socket) -> None:
-    """The client sends nothing more, so what can be read is the end of its life."""
-    connection.recv(1)
+    """The client sends nothing more: what is to be read is the end of its life, or an error that says so."""
+    with contextlib.suppress(OSError):
+        connection.recv(1)
     os._exit(1)
 
 

@@ -415,7 +415,7 @@ def all_said(experiment):
         "weights": experiment.selection_weights,
         "styles": experiment.styles,
         "figures": experiment.figure_plan,
-        "run": (experiment.save_models, experiment.threads, experiment.gpu),
+        "run": (experiment.save_models, experiment.threads, experiment.gpus(local=True)),
     }
 
 

@@ -83,7 +83,7 @@ def test_conda_environments_have_every_package_the_jobs_import():
     }
     direct = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
     direct = {re.split("[>=<]", name)[0] for name in direct}
-    assert direct - listed == {"snakemake"}
+    assert direct - listed == {"snakemake", "snakemake-executor-plugin-slurm"}
 
 
 def test_the_lock_pins_everything_and_names_no_registry():

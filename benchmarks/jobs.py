@@ -12,17 +12,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import yaml
 from images import Data
 
 from redress import files
+from redress.candidates import Hyperparameters, expand
 from redress.plugins import SCRIPTS
 
 ROOT = SCRIPTS.parent.parent
-SSD_GRID = [
-    {"alpha": alpha, "gamma_over_alpha": ratio}
-    for alpha in (0.1, 1, 10, 50, 100, 500, 1000, 10000, 100000, 1000000)
-    for ratio in (0.1, 0.5, 1, 5, 10)
-]
 
 SMALL_PARENT = """
 import resource, subprocess, sys
@@ -42,12 +39,13 @@ def ssd_grid(options: argparse.Namespace, data: Data) -> Result:
         folder = Path(name)
         width, steps = options.ssd_width, options.ssd_steps
         _, scenario = prepare_original(folder, data, options, width, steps=steps, batch_size=64)
-        shared = importances(folder, scenario) + candidates(folder, scenario, SSD_GRID)
+        grid = expand(yaml.safe_load((ROOT / "config.yaml").read_text())["methods"]["ssd"]["grid"])
+        shared = importances(folder, scenario) + candidates(folder, scenario, grid)
         records = [files.read_json(path) for path in (folder / "candidates").glob("*.json")]
         slowest = max(record["evaluation_seconds"] for record in records)
         evaluated = sum(record["evaluation_seconds"] for record in records)
         dampened = sum(record["unlearn_seconds"] - record["preparation_seconds"] for record in records)
-        alone = importances(folder, scenario) + candidates(folder, scenario, SSD_GRID[:1])
+        alone = importances(folder, scenario) + candidates(folder, scenario, grid[:1])
         (single,) = [files.read_json(path) for path in (folder / "candidates").glob("*.json")]
     unlearning_shared = single["preparation_seconds"] + dampened
     return {
@@ -84,7 +82,7 @@ def importances(folder: Path, scenario: list[str]) -> float:
     return seconds
 
 
-def candidates(folder: Path, scenario: list[str], grid: list[dict[str, float]]) -> float:
+def candidates(folder: Path, scenario: list[str], grid: list[Hyperparameters]) -> float:
     """Seconds of one job with the candidates of `grid`."""
     output = folder / "candidates"
     shutil.rmtree(output, ignore_errors=True)

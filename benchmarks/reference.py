@@ -21,8 +21,8 @@ from typing import Any
 
 import pandas as pd
 import yaml
+from snakemake.utils import update_config
 
-ROOT = Path(__file__).resolve().parent.parent
 SEEDS = [0, 1, 2]
 TABLES = ("selected.csv", "times.csv")
 
@@ -38,7 +38,7 @@ def main() -> None:
     options = cli.parse_args()
     config: dict[str, Any] = {}
     for path in options.configfile:
-        merge(config, yaml.safe_load(path.read_text()))
+        update_config(config, yaml.safe_load(path.read_text()))
     folder = options.output / options.configfile[0].stem
     end, spent = time.monotonic() + 60 * options.minutes, 0.0
     for name, overrides in list(stages(config))[: options.stages]:
@@ -56,15 +56,6 @@ def main() -> None:
             sys.exit(code)
         keep(folder, name, shlex.join(command), spent)
         print(f"{name}: done in {spent / 60:.1f} minutes so far, kept in {folder}", flush=True)
-
-
-def merge(config: dict[str, Any], other: dict[str, Any]) -> None:
-    """Lay one config over another, as Snakemake does."""
-    for key, value in other.items():
-        if isinstance(value, dict) and isinstance(config.get(key), dict):
-            merge(config[key], value)
-        else:
-            config[key] = value
 
 
 def stages(config: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:

@@ -47,8 +47,8 @@ def test_resnet9_has_no_bias_but_batch_normalisations():
     assert len(biased) == 8
 
 
-def test_resnet9_computes_what_its_layers_say():
-    network = build(width=3)
+def with_statistics(network):
+    """Evaluation mode, with batch normalisations that do something."""
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.uniform_(layer.running_mean, -0.1, 0.1)
@@ -56,6 +56,11 @@ def test_resnet9_computes_what_its_layers_say():
             nn.init.uniform_(layer.weight, 0.5, 2)
             nn.init.uniform_(layer.bias, -0.1, 0.1)
     network.eval()
+
+
+def test_resnet9_computes_what_its_layers_say():
+    network = build(width=3)
+    with_statistics(network)
     tensors = iter(network.state_dict().values())
 
     def block(x, stride=1, padding=1):
@@ -161,13 +166,7 @@ def test_a_wide_resnets_maps_are_of_32_16_and_8_pixels():
 @pytest.mark.parametrize(("depth", "widen"), [(10, 1), (16, 2)])
 def test_wide_resnet_computes_what_its_layers_say(depth, widen):
     network = wide(depth=depth, widen_factor=widen)
-    for layer in network.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            nn.init.uniform_(layer.running_mean, -0.1, 0.1)
-            nn.init.uniform_(layer.running_var, 0.5, 2)
-            nn.init.uniform_(layer.weight, 0.5, 2)
-            nn.init.uniform_(layer.bias, -0.1, 0.1)
-    network.eval()
+    with_statistics(network)
     tensors = iter(network.state_dict().values())
 
     def activated(x):

@@ -21,7 +21,21 @@ def unlearn(task: Task, *, seconds: float):
     return task.original
 '''
 
-FORMAT = "--Format=JobID:|,tres-per-job:|,Comment:|,TimeLimit:|"
+HUNGRY = '''
+"""A method that needs memory."""
+
+import time
+
+from redress.task import Task
+
+
+def unlearn(task: Task, *, megabytes: int):
+    block = b"x" * (megabytes * 2**20)
+    time.sleep(10)
+    return task.original if block else None
+'''
+
+FORMAT = "--Format=JobID:|,tres-per-job:|,Comment:|,TimeLimit:|,MinMemory:|"
 
 
 def slurm(*command):
@@ -46,12 +60,15 @@ pytestmark = [
 def project(tmp_path):
     project = Project.copy(tmp_path / "project")
     (project.folder / "workflow/scripts/methods/sleeper.py").write_text(SLEEPER)
+    (project.folder / "workflow/scripts/methods/hungry.py").write_text(HUNGRY)
     config = copy.deepcopy(TINY)
     config["deletion_fractions"] = [1.0]
     del config["datasets"]["digits"]["manipulations"]["interclass"]
     config["methods"] = {name: config["methods"][name] for name in ("cf", "ssd")}
     # Longer than its first time limit of a minute, which SLURM looks at twice a minute; not than its second.
     config["methods"]["sleeper"] = {"grid": {"seconds": 95}}
+    # More than the memory it is first given, not more than twice that.
+    config["methods"]["hungry"] = {"grid": {"megabytes": 1400}}
     config["resources"] = {
         stage: {"mem_mb": 1500, "runtime": 1}
         for stage in ("prepare", "train", "evaluate", "importance", "unlearn")
@@ -73,7 +90,7 @@ def test_a_grid_runs_on_slurm_to_its_figures_through_a_killed_and_a_timed_out_jo
     seen, most_at_once, cancelled, end = {}, 0, None, time.monotonic() + 900
     while running.poll() is None and time.monotonic() < end:
         jobs = [line.split("|") for line in slurm("squeue", "--noheader", "--states=R", FORMAT)]
-        jobs = [job for job in jobs if len(job) == 5]
+        jobs = [job for job in jobs if len(job) == 6]
         most_at_once = max(most_at_once, sum("gpu" in job[1] for job in jobs))
         seen |= {job[0]: job for job in jobs}
         for number, _, rule, *_ in jobs:
@@ -89,11 +106,13 @@ def test_a_grid_runs_on_slurm_to_its_figures_through_a_killed_and_a_timed_out_jo
     def limits(rule):
         return [job[3] for job in seen.values() if rule in job[2]]
 
+    memory = [job[4] for job in seen.values() if "unlearn_hungry" in job[2]]
+    assert memory == ["1500M", "3000M"]
     assert limits("unlearn_cf") == ["1:00", "2:00"]
     assert limits("unlearn_sleeper") == ["1:00", "2:00"]
     assert all("gpu" in job[1] for job in seen.values() if "prepare" not in job[2])
     # Stages that are nothing but bookkeeping do not become SLURM jobs.
     assert not [job for job in seen.values() if any(r in job[2] for r in ("selection", "collect", "plot"))]
     selected = pd.read_csv(project.folder / "results/tables/selected.csv")
-    assert list(selected["method"]) == ["cf", "ssd", "sleeper"]
+    assert list(selected["method"]) == ["cf", "ssd", "sleeper", "hungry"]
     assert (project.folder / "results/figures/figure2_poison_removal.png").exists()

@@ -3,9 +3,12 @@ rule collect:
         originals=run_files("original.json"),
         selections=selections(),
     output:
-        candidates=report("results/tables/candidates.csv", category="Tables"),
-        selected=report("results/tables/selected.csv", category="Tables"),
-        times=report("results/tables/times.csv", caption="../report/times.rst", category="Tables"),
+        **{
+            table: report(
+                f"{TABLES}/{table}.csv", caption=f"../report/{table}.rst", category="Tables"
+            )
+            for table in COLLECTED
+        },
     log:
         "results/logs/collect.log",
     localrule: True
@@ -21,4 +24,5 @@ rule collect:
     shell:
         "python {params.script} --runs {params.runs} --methods {params.methods}"
         " --fractions {params.fractions} --candidates {output.candidates}"
-        " --selected {output.selected} --times {output.times} > {log} 2>&1"
+        " --selected {output.selected} --times {output.times} --provenance {output.provenance}"
+        " > {log} 2>&1"

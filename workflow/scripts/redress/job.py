@@ -8,10 +8,12 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from redress import files
 from redress.errors import BadInputError
 from redress.sources import fingerprint
 
@@ -65,20 +67,22 @@ def add_scenario(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config-digest", default="", help="SHA-256 of the whole config, for the record")
 
 
-def provenance(arguments: argparse.Namespace, *files: str) -> dict[str, Any]:
-    """What made a result: versions, commit, config digest, settings and the sources' fingerprint.
+def provenance(arguments: argparse.Namespace, *sources: str) -> dict[str, Any]:
+    """What made a result, and when: versions, commit, digests of config and data, settings, sources.
 
-    `files` are the entry points of `redress.sources.closure`, beside the manipulation's and the model's.
+    `sources` are the entry points of `redress.sources.closure`, beside the manipulation's and the model's.
     """
     model = arguments.settings["model"]["name"]
-    files = (*files, f"manipulations/{arguments.manipulation}.py", f"models/{model}.py")
+    sources = (*sources, f"manipulations/{arguments.manipulation}.py", f"models/{model}.py")
     packages = ("torch", "numpy", "safetensors", "snakemake")
     return {
         "seed": arguments.seed,
         "settings": arguments.settings,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "data": files.seal(arguments.data),
         "config_digest": arguments.config_digest,
         "commit": _commit(),
-        "sources": fingerprint(*files),
+        "sources": fingerprint(*sources),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
         "machine": platform.platform(),
     }

@@ -1,7 +1,9 @@
 """The tables people read, made from the records of candidates."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,6 +13,19 @@ from redress.records import COLUMNS, MEASURED
 Row = dict[str, Any]
 
 KEPT_OF_ORACLE = ("hyperparameters", "removal_test", "utility_test")
+
+
+TEXT = ("dataset", "model", "manipulation", "method", "measure", "hyperparameters", "device", "item", "value")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table as it was written: a dataset may be called 1, a method `null`; empty is NaN."""
+    return pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=[""])
+
+
+def groups(rows: pd.DataFrame, columns: str | list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """The rows that agree in `columns`, and in what, in the order in which they come."""
+    yield from rows.groupby(columns, sort=False)
 
 
 def candidate_row(record: Mapping[str, Any]) -> Row:
@@ -58,3 +73,28 @@ def times_table(candidates: pd.DataFrame) -> pd.DataFrame:
     reference = pd.Series([eu.get(pair) for pair in pairs], dtype=float)
     table["speedup_over_eu"] = reference / table["mean_seconds"]
     return table[[*(column for column in table.columns if column != "device"), "device"]]
+
+
+def provenance_table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """What made the records (of original and unlearned models), a row per distinct value.
+
+    `models` is the number of records it holds for. Time stamps are UTC, of when jobs started.
+    """
+    found = Counter(pair for record in records for pair in _provenance(record))
+    started = sorted(record["provenance"]["started"] for record in records)
+    rows = [(item, value, count) for (item, value), count in sorted(found.items())]
+    rows += [("first job", started[0], len(records)), ("last job", started[-1], len(records))]
+    return pd.DataFrame(rows, columns=["item", "value", "models"])
+
+
+def _provenance(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    made_by = record["provenance"]
+    known = {
+        "commit": made_by["commit"] or "not under git",
+        "SHA-256 of the config": made_by["config_digest"],
+        f"SHA-256 of {record['dataset']}": made_by["data"],
+        "device": record["device"],
+        "machine": made_by["machine"],
+        **{f"version of {name}": version for name, version in made_by["versions"].items() if version},
+    }
+    return list(known.items())

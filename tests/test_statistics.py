@@ -1,0 +1,222 @@
+"""Intervals against scipy and closed forms, summary measures against numbers worked out by hand."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn.metrics import auc
+
+from redress.statistics import COLUMNS, FEWEST_SEEDS, interval, spread, summarise, tail
+
+SCENARIO = {"dataset": "digits", "model": "resnet9", "manipulation": "poison", "n_manipulated": 60}
+
+
+def tables(values, seeds=(0, 1), original=(0.1, 0.9, 0.2), scenario=SCENARIO, seconds=None):
+    """candidates.csv and selected.csv with one candidate each.
+
+    `values` maps a method to {share: (removal, utility, healed)} or to a function of the seed.
+    """
+    columns = ("removal_test", "utility_test", "removal_train")
+
+    def row(method, seed, share, measured, duration=(math.nan, math.nan)):
+        alive = math.nan if math.isnan(measured[0]) else 0.9
+        names = {**scenario, "method": method, "seed": seed, "deletion_fraction": share}
+        times = dict(zip(("unlearn_seconds", "preparation_seconds"), duration, strict=True))
+        return {**names, **dict(zip(columns, measured, strict=True)), "validation_accuracy": alive, **times}
+
+    originals = [row("original", seed, math.nan, original) for seed in seeds]
+    selected = [
+        row(method, seed, share, measured, (seconds or {}).get(method, (1.0, 0.0)))
+        for method, curve in values.items()
+        for seed in seeds
+        for share, measured in (curve(seed) if callable(curve) else curve).items()
+    ]
+    return pd.DataFrame(originals + selected), pd.DataFrame(selected)
+
+
+def only(summary, measure, method, **where):
+    """The one row of `measure` and `method`; what is not named is empty."""
+    rows = summary[(summary["measure"] == measure) & (summary["method"] == method)]
+    for column in ("manipulation", "n_manipulated", "deletion_fraction"):
+        wanted = where.get(column)
+        rows = rows[rows[column].isna() if wanted is None else rows[column] == wanted]
+    (row,) = rows.to_dict("records")
+    return row
+
+
+CURVES = {
+    "eu": {0.5: (0.2, 0.8, 0.5), 1.0: (1.0, 0.9, 1.0)},
+    "ssd": {0.5: (0.7, 0.6, 0.5), 1.0: (0.6, 0.5, 0.4)},
+}
+
+
+def test_the_interval_is_scipys_percentile_bootstrap_at_the_expanded_level():
+    values = np.array([0.31, 0.35, 0.4, 0.42, 0.55, 0.56, 0.7, 0.93])
+    n = len(values)
+    share = stats.norm.cdf(-math.sqrt(n / (n - 1)) * stats.t.ppf(0.975, n - 1))
+    assert tail(n) == pytest.approx(share)
+    theirs = stats.bootstrap(
+        (values,),
+        np.mean,
+        confidence_level=1 - 2 * share,
+        n_resamples=200_000,
+        method="percentile",
+        rng=np.random.default_rng(5),
+    ).confidence_interval
+    assert interval(values) == pytest.approx((theirs.low, theirs.high), abs=0.01)
+
+
+def test_the_interval_of_zeros_and_a_one_has_binomial_quantiles():
+    values = np.array([0.0] * 7 + [1.0])
+    quantiles = stats.binom.ppf([tail(8), 1 - tail(8)], n=8, p=1 / 8) / 8
+    assert interval(values) == pytest.approx(tuple(quantiles))
+
+
+def test_intervals_hold_the_true_mean_about_as_often_as_they_say():
+    generator = np.random.default_rng(3)
+    for n, least in ((FEWEST_SEEDS, 0.91), (10, 0.93)):
+        bounds = [interval(generator.normal(size=n)) for _ in range(2000)]
+        assert least < np.mean([low <= 0 <= high for low, high in bounds]) < 0.97
+
+
+def test_there_are_too_few_seeds_where_resampling_cannot_reach_the_bounds():
+    assert tail(FEWEST_SEEDS - 1) < (FEWEST_SEEDS - 1) ** -(FEWEST_SEEDS - 1.0)
+    assert all(n ** -float(n) < tail(n) for n in range(FEWEST_SEEDS, 40))
+    assert all(math.isnan(bound) for bound in interval(np.arange(FEWEST_SEEDS - 1.0)))
+    assert not any(math.isnan(bound) for bound in interval(np.arange(float(FEWEST_SEEDS))))
+
+
+def test_what_is_drawn_around_a_mean_is_the_range_where_seeds_are_too_few():
+    assert spread(np.array([0.3, 0.1, 0.2])) == (0.1, 0.3)
+    values = np.arange(6.0)
+    assert spread(values) == interval(values)
+
+
+def test_summary_measures_by_hand():
+    summary = summarise(*tables(CURVES))
+    assert list(summary.columns) == COLUMNS
+
+    def mean(measure, method):
+        return only(summary, measure, method)["mean"]
+
+    # Trapezoids from (0, 0.1), where nothing is known, to (0.5, 0.2) and (1, 1).
+    assert mean("discovery_area", "eu") == pytest.approx(0.5 * 0.15 + 0.5 * 0.6)
+    assert mean("discovery_area", "ssd") == pytest.approx(auc([0, 0.5, 1], [0.1, 0.7, 0.6]))
+    assert mean("discovery_area", "original") == pytest.approx(0.1)
+    assert mean("utility_times_healed", "eu") == pytest.approx((0.8 * 0.5 + 0.9 * 1.0) / 2)
+    assert mean("utility_times_healed_worst", "ssd") == pytest.approx(0.5 * 0.4)
+    assert mean("utility_lost_points", "ssd") == pytest.approx(100 * ((0.9 - 0.6) + (0.9 - 0.5)) / 2)
+    assert mean("utility_lost_points", "original") == 0
+
+
+def test_the_area_is_that_of_the_known_part_of_the_curve():
+    curves = {"cf": {0.25: (0.3, 0.9, 0.5), 0.5: (0.5, 0.9, 0.5)}}
+    summary = summarise(*tables(curves))
+    area = only(summary, "discovery_area", "cf", manipulation="poison", n_manipulated=60)["mean"]
+    assert area == pytest.approx((0.25 * 0.2 + 0.25 * 0.4) / 0.5)
+
+
+def test_all_manipulations_of_a_dataset_weigh_by_their_cells():
+    confusion = {**SCENARIO, "manipulation": "interclass", "n_manipulated": 120}
+    parts = [tables(CURVES), tables({"eu": {1.0: (0.5, 0.5, 0.2)}}, scenario=confusion)]
+    summary = summarise(*(pd.concat(part) for part in zip(*parts, strict=True)))
+    row = only(summary, "utility_times_healed", "eu")
+    assert row["mean"] == pytest.approx((0.4 + 0.9 + 0.1) / 3)
+    assert only(summary, "utility_times_healed_worst", "eu")["mean"] == pytest.approx(0.1)
+    # ssd has no result under confusion: no mean over what it happens to have.
+    row = only(summary, "utility_times_healed", "ssd")
+    assert math.isnan(row["mean"])
+    assert (row["seeds"], row["missing_seeds"]) == (0, 2)
+
+
+def test_differences_are_paired_by_seed():
+    # Seeds differ by far more than methods: only paired is the difference certain.
+    def shifted(gain):
+        return lambda seed: {1.0: (0.1 * seed + gain, 0.9, 0.5)}
+
+    curves = {
+        "eu": shifted(0.1),
+        "ssd": lambda seed: {1.0: (0.1 * seed + 0.13 + 0.01 * (seed % 2), 0.9, 0.5)},
+    }
+    summary = summarise(*tables(curves, seeds=range(6)))
+    row = only(summary, "removal_test", "ssd", manipulation="poison", n_manipulated=60, deletion_fraction=1.0)
+    by_seed = np.array([0.03, 0.04] * 3)
+    assert row["difference_to_eu"] == pytest.approx(by_seed.mean())
+    bounds = (row["difference_to_eu_low"], row["difference_to_eu_high"])
+    assert bounds == pytest.approx(interval(by_seed))
+    assert bounds[0] > 0
+    assert row["low"] < 0.3 < row["high"]
+    assert row["interval"] == "95 % bootstrap"
+    assert row["difference_to_original"] == pytest.approx(0.25 + 0.135 - 0.1)
+    assert (row["best_rank"], row["worst_rank"]) == (1, 1)
+
+
+def test_ranks_are_given_only_as_far_as_intervals_allow():
+    def noisy(mean, noise):
+        return lambda seed: {1.0: (0.5, mean + noise * (-1) ** seed, 1.0)}
+
+    curves = {
+        "eu": noisy(0.9, 0.0),
+        "cf": noisy(0.7, 0.05),
+        "ssd": noisy(0.71, 0.0),
+        "scrub": noisy(0.2, 0.0),
+    }
+    summary = summarise(*tables(curves, seeds=range(6)))
+    ranks = {
+        method: (row["best_rank"], row["worst_rank"])
+        for method in curves
+        for row in [only(summary, "utility_times_healed", method)]
+    }
+    assert ranks == {"eu": (1, 1), "cf": (2, 3), "ssd": (2, 3), "scrub": (4, 4)}
+    lost = only(summary, "utility_lost_points", "scrub")
+    assert (lost["best_rank"], lost["worst_rank"]) == (4, 4), "losing less is better"
+
+
+def test_few_seeds_have_neither_intervals_nor_ranks_and_say_so():
+    row = only(summarise(*tables(CURVES)), "utility_times_healed", "ssd")
+    assert row["interval"] == "none: 2 of at least 5 seeds"
+    for column in ("low", "high", "difference_to_eu_low", "best_rank", "worst_rank"):
+        assert math.isnan(row[column]), column
+    assert row["difference_to_eu"] == pytest.approx(0.25 - 0.65)
+
+
+def test_a_seed_without_a_result_is_counted_as_missing_and_makes_no_rank():
+    nothing = (math.nan,) * 3
+    curves = {
+        "eu": {1.0: (1.0, 0.9, 1.0)},
+        "cf": {1.0: (0.8, 0.9, 0.9)},
+        "scrub": lambda seed: {1.0: nothing if seed == 2 else (0.5, 0.5, 0.5)},
+    }
+    summary = summarise(*tables(curves, seeds=range(6)))
+    row = only(summary, "utility_times_healed", "scrub")
+    assert (row["seeds"], row["missing_seeds"], row["mean"]) == (5, 1, pytest.approx(0.25))
+    assert math.isnan(row["best_rank"])
+    assert only(summary, "utility_times_healed", "cf")["worst_rank"] == 2
+
+
+def test_seconds_of_one_run_of_the_whole_grid_and_speed_up():
+    candidates, selected = tables(CURVES, seconds={"eu": (12.0, 0.0), "ssd": (3.0, 2.0)})
+    # A second candidate of ssd for each deletion set: its shared part is not spent again.
+    again = candidates[candidates["method"] == "ssd"].assign(unlearn_seconds=5.0)
+    summary = summarise(pd.concat([candidates, again]), selected)
+    assert only(summary, "unlearn_seconds", "ssd")["mean"] == pytest.approx((3 + 5) / 2)
+    assert only(summary, "grid_seconds", "ssd")["mean"] == pytest.approx((3 - 2) + (5 - 2) + 2)
+    assert only(summary, "speedup_over_eu", "ssd")["mean"] == pytest.approx(12 / 4)
+    assert only(summary, "speedup_over_eu", "eu")["mean"] == 1
+
+
+def test_without_eu_there_is_no_comparison_with_it():
+    summary = summarise(*tables({"ssd": CURVES["ssd"]}))
+    assert summary["difference_to_eu"].isna().all()
+    assert "speedup_over_eu" not in set(summary["measure"])
+
+
+def test_the_order_of_rows_changes_nothing():
+    candidates, selected = tables(CURVES, seeds=range(6))
+    shuffled = selected.sample(frac=1, random_state=1), candidates.sample(frac=1, random_state=2)
+    keys = ["method", "measure", "manipulation", "deletion_fraction"]
+    one = summarise(candidates, selected).sort_values(keys, ignore_index=True)
+    other = summarise(shuffled[1], shuffled[0]).sort_values(keys, ignore_index=True)
+    pd.testing.assert_frame_equal(one, other)

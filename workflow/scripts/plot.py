@@ -17,7 +17,7 @@ def main(arguments: argparse.Namespace) -> None:
     selected = pd.read_csv(arguments.selected)
     styles = styles_of(arguments.styles["methods"])
     for name, (manipulation, column) in arguments.figures.items():
-        if manipulation not in set(originals["manipulation"]):  # nothing of it is finished
+        if manipulation not in set(selected["manipulation"]):  # nothing of it is finished
             continue
         figure = draw(selected, originals, manipulation, column, styles, arguments.styles["datasets"])
         for ending, metadata in (("pdf", {"CreationDate": None}), ("png", {"Software": None})):

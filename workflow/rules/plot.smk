@@ -4,8 +4,14 @@ rule plot:
         selected=rules.collect.output.selected,
     output:
         [
-            report(file, caption="../report/figure.rst", category="Figures")
-            for file in figure_files("png")
+            report(
+                f"results/figures/{name}.png",
+                caption=figure_caption(manipulation, column),
+                category="Figures",
+                subcategory=manipulation,
+                labels={"figure": name},
+            )
+            for name, (manipulation, column) in experiment.figures().items()
         ],
         figure_files("pdf"),
     log:

@@ -26,19 +26,24 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/manipulate.smk"
+include: "workflow/rules/examples.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/importance.smk"
 include: "workflow/rules/unlearn.smk"
 include: "workflow/rules/selection.smk"
 include: "workflow/rules/collect.smk"
+include: "workflow/rules/summarise.smk"
 include: "workflow/rules/plot.smk"
+include: "workflow/rules/page.smk"
 
 
 rule all:
     default_target: True
     input:
+        "results/report.html",
         figure_files("pdf", "png"),
-        TABLES,
+        example_files("pdf", "png"),
+        table_files(),
         saved_models(),
         intermediates(),

@@ -68,6 +68,10 @@ TINY = {
 }
 
 
+# The jobs that follow every change of results.
+FINAL = {"collect": 1, "summarise": 1, "plot": 1, "page": 1}
+
+
 class Project:
     """One folder with the project's files, in which commands are run."""
 

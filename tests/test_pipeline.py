@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from project import COLUMNS, TINY, Project
+from project import COLUMNS, FINAL, TINY, Project
 
 pytestmark = pytest.mark.pipeline
 
@@ -132,8 +132,10 @@ def results(project):
 
 def rule_of(path):
     """The rule that writes a file of results."""
-    if path.parts[0] in ("tables", "figures"):
-        return {"tables": "collect", "figures": "plot"}[path.parts[0]]
+    finals = {"tables": "collect", "figures": "plot", "report.html": "page"}
+    if path.parts[0] in finals:
+        own = {"summary.csv": "summarise", "examples": "examples"}
+        return own.get(path.parts[1] if len(path.parts) > 1 else "", finals[path.parts[0]])
     of_original = {"original.safetensors": "train", "original.json": "evaluate"}
     stage = path.parts[5]
     return f"unlearn_{path.parts[6]}" if stage == "unlearn" else of_original.get(stage, stage)
@@ -150,7 +152,6 @@ def assert_runs(project, expected):
 
 
 UNLEARNING = {"unlearn_eu": 4, "unlearn_cf": 4, "unlearn_ssd": 4, "unlearn_badt": 4, "unlearn_scrub": 4}
-FINAL = {"collect": 1, "plot": 1}
 
 
 def test_editing_a_method_runs_its_jobs_and_what_follows(changed):
@@ -175,7 +176,7 @@ def test_editing_the_training_loop_runs_what_trains_or_computes_as_it_does(chang
 def test_editing_the_figures_draws_them_again(changed):
     project, _ = changed
     edit(project, "redress/figures.py")
-    assert_runs(project, {"plot": 1})
+    assert_runs(project, {"plot": 1, "page": 1})
 
 
 def test_a_new_value_runs_the_job_that_carries_it(changed):
@@ -296,7 +297,7 @@ def test_what_a_failed_job_deleted_is_made_again(changed):
     assert project.run("snakemake", "--cores", "1").returncode != 0
     method.write_text(good + "\n# mended\n")
     planned = project.planned()
-    assert planned == {"unlearn_eu": 4, "selection": 4, "collect": 1, "plot": 1}
+    assert planned == {"unlearn_eu": 4, "selection": 4, **FINAL}
 
 
 def test_a_failing_job_names_itself_and_its_log_holds_the_cause(changed):
@@ -330,9 +331,11 @@ def test_what_is_done_is_shown_beside_what_is_missing(changed):
     assert sorted(missing["deletion_fraction"]) == [0.5, 0.5, 1.0, 1.0]
     assert set(pd.read_csv(incomplete / "selected.csv")["method"]) == set(METHODS) - {"cf"}
     assert all((incomplete / f"{name}.png").exists() for name in FIGURES)
+    assert "4 results are missing" in (incomplete / "report.html").read_text()
+    assert not (project.folder / "results/report.html").exists()
     # Nobody shall take the outdated ones for results.
     assert not any((project.folder / "results/tables").iterdir())
-    assert not any((project.folder / "results/figures").iterdir())
+    assert [path.name for path in (project.folder / "results/figures").iterdir()] == ["examples"]
     cf.write_text(working)
     project.snakemake()
     assert not incomplete.exists()

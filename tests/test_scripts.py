@@ -1,19 +1,27 @@
 """Jobs run by hand, and what surrounds the pipeline."""
 
+import ast
+import json
 import re
+import sys
 import tomllib
 from argparse import Namespace
 from importlib.metadata import PackageNotFoundError
 
+import numpy as np
 import pytest
 import yaml
 from project import ROOT, Project
+from safetensors import safe_open
 
 from redress import job
+from redress.files import save_arrays
+from redress.sources import SCRIPTS, closure
 
 STAGES = [
     "prepare",
     "manipulate",
+    "examples",
     "train",
     "evaluate",
     "importance",
@@ -21,7 +29,9 @@ STAGES = [
     "selection",
     "save_model",
     "collect",
+    "summarise",
     "plot",
+    "page",
 ]
 
 
@@ -86,6 +96,30 @@ def test_conda_environments_have_every_package_the_jobs_import():
     assert direct - listed == {"snakemake", "snakemake-executor-plugin-slurm"}
 
 
+def imported_packages(path):
+    """The packages from outside that a file imports, at its top or within."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    own = {path.stem for path in SCRIPTS.iterdir()}
+    tops = {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - own
+    return {{"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn"}.get(name, name) for name in tops}
+
+
+@pytest.mark.parametrize("rules", sorted((ROOT / "workflow/rules").glob("*.smk")), ids=lambda path: path.stem)
+def test_a_rules_environment_has_what_its_script_imports(rules):
+    pairs = re.findall(r'envs/(\w+)\.yaml".*?script=script\("(\w+)"', rules.read_text(), flags=re.DOTALL)
+    assert len(pairs) == rules.read_text().count("conda:")
+    for environment, script in pairs:
+        (pip,) = (
+            entry["pip"]
+            for entry in yaml.safe_load((ROOT / f"envs/{environment}.yaml").read_text())["dependencies"]
+            if isinstance(entry, dict)
+        )
+        needed = set().union(*(imported_packages(path) for path in closure(f"{script}.py")))
+        assert needed <= {requirement.split("==")[0] for requirement in pip}, script
+
+
 def test_the_lock_pins_everything_and_names_no_registry():
     text = (ROOT / "requirements.lock").read_text()
     assert "://" not in text
@@ -96,16 +130,21 @@ def test_the_lock_pins_everything_and_names_no_registry():
     assert {re.split("[>=<]", name)[0] for name in wanted} <= names
 
 
-def test_provenance_can_do_without_a_package_that_an_environment_lacks(monkeypatch):
+def test_provenance_can_do_without_a_package_that_an_environment_lacks(monkeypatch, tmp_path):
     def only_torch(package):
         if package != "torch":
             raise PackageNotFoundError(package)
         return "2.15.0"
 
     monkeypatch.setattr(job, "version", only_torch)
+    data = tmp_path / "data.safetensors"
+    save_arrays(data, {"labels": np.arange(3)}, {})
     arguments = Namespace(
-        seed=0, settings={"model": {"name": "resnet9"}}, manipulation="poison", config_digest=""
+        seed=0, settings={"model": {"name": "resnet9"}}, manipulation="poison", config_digest="", data=data
     )
-    versions = job.provenance(arguments, "train.py")["versions"]
+    made_by = job.provenance(arguments, "train.py")
+    header = safe_open(data, framework="numpy").metadata()["redress"]
+    assert made_by["data"] == json.loads(header)["sha256"]
+    versions = made_by["versions"]
     assert versions["torch"] == "2.15.0"
     assert versions["snakemake"] is None

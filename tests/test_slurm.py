@@ -6,7 +6,7 @@ import time
 
 import pandas as pd
 import pytest
-from project import TINY, Project
+from project import FINAL, TINY, Project
 
 SLEEPER = '''
 """A method that takes its time."""
@@ -112,7 +112,7 @@ def test_a_grid_runs_on_slurm_to_its_figures_through_a_killed_and_a_timed_out_jo
     assert limits("unlearn_sleeper") == ["1:00", "2:00"]
     assert all("gpu" in job[1] for job in seen.values() if "prepare" not in job[2])
     # Stages that are nothing but bookkeeping do not become SLURM jobs.
-    assert not [job for job in seen.values() if any(r in job[2] for r in ("selection", "collect", "plot"))]
+    assert not [job for job in seen.values() if any(rule in job[2] for rule in ("selection", *FINAL))]
     selected = pd.read_csv(project.folder / "results/tables/selected.csv")
     assert list(selected["method"]) == ["cf", "ssd", "sleeper", "hungry"]
     assert (project.folder / "results/figures/figure2_poison_removal.png").exists()

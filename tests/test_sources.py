@@ -15,6 +15,7 @@ from redress.sources import SCRIPTS, closure, fingerprint
 JOBS = {
     "prepare.py": ["datasets/digits.py"],
     "manipulate.py": ["manipulations/interclass.py"],
+    "examples.py": ["manipulations/poison.py"],
     "train.py": ["manipulations/poison.py", "models/resnet9.py"],
     "evaluate.py": ["manipulations/interclass.py", "models/resnet9.py"],
     "importance.py": ["manipulations/poison.py", "models/resnet9.py", "importances/fisher_batch.py"],
@@ -22,7 +23,9 @@ JOBS = {
     "save_model.py": ["manipulations/poison.py", "models/resnet9.py", "methods/ssd.py"],
     "selection.py": [],
     "collect.py": [],
+    "summarise.py": [],
     "plot.py": [],
+    "page.py": [],
 }
 """Every script and the files it loads by name."""
 
@@ -149,7 +152,9 @@ WITH_A_MODEL = {"train.py", "evaluate.py", "importance.py", "unlearn.py", "save_
         ("models/_celu.py", WITH_A_MODEL),
         ("redress/evaluation.py", {"evaluate.py", "unlearn.py", "save_model.py"}),
         ("redress/selection.py", {"selection.py"}),
-        ("redress/figures.py", {"plot.py"}),
+        ("redress/figures.py", {"plot.py", "page.py"}),
+        ("redress/statistics.py", {"summarise.py", "plot.py", "page.py"}),
+        ("redress/charts.py", {"page.py"}),
         ("methods/ssd.py", {"save_model.py"}),
         ("datasets/digits.py", {"prepare.py"}),
         ("methods/cf.py", set()),

@@ -1,6 +1,7 @@
 """What the stages share: the checked config and the paths of results."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,20 +16,22 @@ sys.path.insert(0, str(SCRIPTS))
 from redress.checks import ConfigError, StrictLoader
 from redress.errors import BadInputError
 from redress.experiment import Experiment
+from redress.files import sha256
 from redress.preloaded import start_server
 
 # Everything that belongs to one original model.
 RUN = "results/runs/{dataset}/{manipulation}/n{n}/seed{seed}"
 LOGS = "results/logs/{dataset}/{manipulation}/n{n}/seed{seed}"
-TABLES = [f"results/tables/{name}.csv" for name in ("candidates", "selected", "times")]
+TABLES = "results/tables"
+COLLECTED = ["candidates", "selected", "times", "provenance"]  # collect's; summarise adds one
+TEMPLATE = Path(workflow.basedir, "workflow", "report", "page.html.jinja")
+COMMAND = shlex.join(["snakemake", *sys.argv[1:]])
 
-
-# Tables and figures of a run that failed.
+# Tables, figures and the page of a run that failed.
 INCOMPLETE = "results/incomplete"
 
 
 wildcard_constraints:
-    dataset=r"[^/]+",
     manipulation=r"[^/]+",
     n=r"\d+",
     seed=r"\d+",
@@ -200,8 +203,29 @@ def figure_files(*endings):
     return expand("results/figures/{figure}.{ending}", figure=experiment.figures(), ending=endings)
 
 
+def figure_caption(manipulation, column):
+    """The file that says how to read a figure: of this manipulation or, where there is none, of any."""
+    own = f"{manipulation}_{column}.rst"
+    known = Path(workflow.basedir, "workflow", "report", own).is_file()
+    return f"../report/{own if known else f'{column}.rst'}"
+
+
+def example_files(*endings):
+    """The sheets of manipulated images in the given formats."""
+    return [
+        f"results/figures/examples/{shown.dataset}/{shown.manipulation}.{ending}"
+        for shown in experiment.examples()
+        for ending in endings
+    ]
+
+
+def table_files(folder=TABLES):
+    """Every table."""
+    return [f"{folder}/{name}.csv" for name in [*COLLECTED, "summary"]]
+
+
 def collect_what_there_is():
-    """After jobs failed: tables and figures of what is done, with a table of what is not.
+    """After jobs failed: tables, figures and the page of what is done, with a table of what is not.
 
     They stand apart from the complete ones, which are removed: by now they are outdated, and nobody should
     take them for results.
@@ -215,23 +239,34 @@ def collect_what_there_is():
     ]
     if "collect" not in [job.rule.name for job in unfinished]:
         return
-    for path in [*TABLES, *figure_files("pdf", "png")]:
+    for path in [*table_files(), *figure_files("pdf", "png"), "results/report.html"]:
         Path(path).unlink(missing_ok=True)
     shutil.rmtree(INCOMPLETE, ignore_errors=True)
-    tables = {
-        name: f"{INCOMPLETE}/{name}.csv" for name in ("candidates", "selected", "times", "missing")
-    }
+    if not missing:  # it is the last stages that failed
+        return
+    tables = {name: f"{INCOMPLETE}/{name}.csv" for name in [*COLLECTED, "missing"]}
     left_out = Path(INCOMPLETE, "missing.txt")
-    collect = ["--runs", *run_files(""), "--methods", *experiment.methods]
-    collect += ["--fractions", *experiment.fractions, "--leave-out", left_out]
-    collect += [part for name, path in tables.items() for part in (f"--{name}", path)]
-    plot = ["--candidates", tables["candidates"], "--selected", tables["selected"]]
-    plot += ["--figures", experiment.figure_plan, "--styles", experiment.styles]
-    plot += ["--output-folder", INCOMPLETE]
+    made = ["--candidates", tables["candidates"], "--selected", tables["selected"]]
+    drawn = ["--figures", experiment.figure_plan, "--styles", experiment.styles]
+    steps = {
+        "collect": [
+            *("--runs", *run_files(""), "--methods", *experiment.methods),
+            *("--fractions", *experiment.fractions, "--leave-out", left_out),
+            *[part for name, path in tables.items() for part in (f"--{name}", path)],
+        ],
+        "summarise": [*made, "--output", f"{INCOMPLETE}/summary.csv"],
+        "plot": [*made, *drawn, "--output-folder", INCOMPLETE],
+        "page": [
+            *("--tables", INCOMPLETE, "--figure-folder", INCOMPLETE, *drawn),
+            *("--examples", *[path for path in example_files("png") if Path(path).exists()]),
+            *("--config", experiment.document, "--command", COMMAND, "--template", TEMPLATE),
+            *("--missing", tables["missing"], "--output", f"{INCOMPLETE}/report.html"),
+        ],
+    }
     try:
         left_out.parent.mkdir(parents=True)
         left_out.write_text("\n".join(missing) + "\n")
-        for name, arguments in (("collect", collect), ("plot", plot)):
+        for name, arguments in steps.items():
             command = [sys.executable, SCRIPTS / f"{name}.py", *arguments]
             subprocess.run(command, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
@@ -240,9 +275,7 @@ def collect_what_there_is():
             file=sys.stderr,
         )
     else:
-        where = (
-            f"{tables['missing']} lists them, and beside it are tables and figures of the others"
-        )
+        where = f"{tables['missing']} lists them, and {INCOMPLETE}/report.html shows the others"
         print(f"{len(missing)} results are missing: {where}", file=sys.stderr)
 
 

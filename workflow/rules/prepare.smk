@@ -1,3 +1,7 @@
+wildcard_constraints:
+    dataset="|".join(experiment.datasets),
+
+
 rule prepare:
     output:
         "results/data/{dataset}.safetensors",

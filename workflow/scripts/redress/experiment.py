@@ -83,6 +83,11 @@ class Experiment:
         return list(self._config["methods"])
 
     @property
+    def datasets(self) -> list[str]:
+        """Datasets in the order of the config."""
+        return list(self._config["datasets"])
+
+    @property
     def fractions(self) -> list[str]:
         """Deletion fractions as they stand in paths, ascending."""
         return [repr(float(fraction)) for fraction in sorted(self._config["deletion_fractions"])]
@@ -94,6 +99,17 @@ class Experiment:
                 for n in settings["n"]:
                     for seed in self._config["seeds"]:
                         yield Original(dataset, manipulation, n, seed)
+
+    def examples(self) -> Iterator[Original]:
+        """Whose manipulated images are shown: one for each manipulation of each dataset."""
+        for dataset, block in self._config["datasets"].items():
+            for manipulation in block["manipulations"]:
+                yield self.example(dataset, manipulation)
+
+    def example(self, dataset: str, manipulation: str) -> Original:
+        """The one of these that has the largest n and the first seed."""
+        settings = self._config["datasets"][dataset]["manipulations"][manipulation]
+        return Original(dataset, manipulation, max(settings["n"]), self._config["seeds"][0])
 
     def candidates(self, method: str) -> dict[str, Hyperparameters]:
         """The method's candidates by name, in grid order."""
@@ -140,6 +156,11 @@ class Experiment:
         return _json(self.figures())
 
     # What a job is told. Everything is canonical JSON: equal settings give equal text.
+
+    def label(self, dataset: str) -> str:
+        """The dataset's name for readers."""
+        label: str = self._config["datasets"][dataset]["label"]
+        return label
 
     def source(self, dataset: str) -> str:
         """The file in datasets/ that loads `dataset`."""
@@ -195,6 +216,11 @@ class Experiment:
         methods = [[name, block["style"]] for name, block in self._config["methods"].items()]
         datasets = {name: block["label"] for name, block in self._config["datasets"].items()}
         return _json({"methods": methods, "datasets": datasets})
+
+    @property
+    def document(self) -> str:
+        """The whole config, defaults included."""
+        return _json(self._config)
 
     def sources(self, script: str, **plugin: str) -> list[str]:
         """Fingerprint of the code a job runs: `script` and plugins as in `methods="ssd"`."""

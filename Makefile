@@ -9,11 +9,12 @@ BUILT_FROM := $(VENV)/requirements.lock
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
 .DEFAULT_GOAL := all
-.PHONY: all env status test bench lint format docs-figures lock clean help
+.PHONY: all env status test bench lint format docs docs-figures rulegraph lock clean help
 
-all: env ## run the experiment in config.yaml: figures and tables in results/
+all: env ## run the experiment in config.yaml: a page, figures and tables in results/
 	$(RUN) snakemake --cores $(CORES) --resources gpu=1
 	@echo
+	@echo "Page:    $(CURDIR)/results/report.html"
 	@echo "Figures: $(CURDIR)/results/figures"
 	@echo "Tables:  $(CURDIR)/results/tables"
 
@@ -39,16 +40,44 @@ bench: env ## measure speed, in a quarter of an hour on a CPU (pick with ARGS="t
 	$(RUN) python benchmarks/bench.py $(ARGS)
 
 lint: env ## check style and types
-	$(RUN) ruff check workflow tests benchmarks
-	$(RUN) ruff format --check workflow tests benchmarks
+	$(RUN) ruff check workflow tests benchmarks docs
+	$(RUN) ruff format --check workflow tests benchmarks docs
 	$(RUN) snakefmt --check Snakefile workflow/rules
 	$(RUN) snakemake --lint
 	$(RUN) mypy
 
 format: env ## put code into the house's format
-	$(RUN) ruff check --fix workflow tests benchmarks
-	$(RUN) ruff format workflow tests benchmarks
+	$(RUN) ruff check --fix workflow tests benchmarks docs
+	$(RUN) ruff format workflow tests benchmarks docs
 	$(RUN) snakefmt Snakefile workflow/rules
+
+docs: env ## write docs/configuration.md anew from the schema and the plugins' signatures
+	$(RUN) python docs/configuration.py
+
+# For gvpr, a part of graphviz: colours readable on white and on black, unlearning in one column.
+define RULE_STYLE
+BEG_G { rankdir = "LR"; bgcolor = "transparent"; margin = "0.02"; nodesep = "0.12"; ranksep = "0.3" }
+N {
+  shape = "box"; style = "rounded,filled"; color = ""; penwidth = "0"; margin = "0.1,0.04"; height = "0.32";
+  fontname = "Helvetica,Arial,sans-serif"; fontsize = "11"; fontcolor = "white"; fillcolor = "#0072b2"
+}
+N [label == "unlearn_*"] { fillcolor = "#b85300" }
+N [label == "all"] { delete($$G, $$) }
+E { color = "#8a8f98"; penwidth = "1.2"; arrowsize = "0.6" }
+E [tail.label == "train" && head.label != "importance"] { minlen = "2" }
+E [tail.label == "evaluate"] { minlen = "2" }
+endef
+export RULE_STYLE
+
+rulegraph: env ## draw docs/figures/rules.svg, the README's graph of rules (needs graphviz)
+	@for program in dot gvpr tred; do command -v $$program >/dev/null || \
+	  { echo "error: $$program is missing: install graphviz (apt-get install graphviz, brew install graphviz)"; exit 1; }; done
+	@folder=$$(mktemp -d docs/figures/.rules.XXXXXX) && trap 'rm -rf "$$folder"' EXIT && \
+	  $(RUN) snakemake --rulegraph dot > $$folder/all.dot && \
+	  tred $$folder/all.dot > $$folder/direct.dot && \
+	  gvpr -c "$$RULE_STYLE" -o $$folder/styled.dot $$folder/direct.dot && \
+	  dot -Tsvg -o $$folder/rules.svg $$folder/styled.dot && \
+	  mv $$folder/rules.svg docs/figures/rules.svg
 
 docs-figures: all ## renew the README's figures from the experiment in config.yaml
 	cp results/figures/*.png docs/figures/

@@ -24,7 +24,7 @@ import yaml
 from snakemake.utils import update_config
 
 SEEDS = [0, 1, 2]
-TABLES = ("selected.csv", "times.csv")
+TABLES = ("selected.csv", "summary.csv", "times.csv")
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from functools import cache
 from urllib.parse import unquote, urlsplit
 
+import pandas as pd
 import pytest
 import yaml
 from project import ROOT, Project
@@ -196,3 +197,26 @@ def test_links_are_found_and_anchors_made_as_on_github(tmp_path):
 def test_the_readme_links_to_the_rest_of_the_documentation():
     linked = {urlsplit(link).path for link in links(ROOT / "README.md")}
     assert {f"docs/{page.name}" for page in ROOT.glob("docs/*.md")} <= linked
+
+
+def test_the_results_are_those_of_the_committed_table():
+    summary = pd.read_csv(ROOT / "docs/reference/digits/summary.csv")
+    overall = summary[summary["manipulation"].isna()].set_index(["measure", "method"])
+    text = (ROOT / "docs/results.md").read_text()
+    rows = [
+        line.strip("| ").split(" | ")
+        for line in text.splitlines()
+        if re.match(r"\| (EU|SSD|SCRUB|CF|BadT) ", line)
+    ]
+    assert len(rows) == 5
+    for label, rank, *cells in rows:
+        measures = ("utility_times_healed", "discovery_area", "utility_lost_points")
+        for measure, cell in zip(measures, cells, strict=True):
+            row = overall.loc[(measure, label.lower())]
+            scale = 1 if measure.endswith("points") else 100
+            mean, low, high = (f"{scale * row[part]:z.1f}" for part in ("mean", "low", "high"))
+            assert cell == f"{mean} ({low} to {high})"
+        row = overall.loc[("utility_times_healed", label.lower())]
+        assert rank.split(" to ") == list(
+            dict.fromkeys(f"{row[end]:.0f}" for end in ("best_rank", "worst_rank"))
+        )

@@ -516,6 +516,13 @@ def test_it_is_common_seeds_that_are_too_few():
     assert "6 seeds" not in overall
 
 
+def test_the_headline_names_who_may_be_as_good_as_the_best():
+    values = {"original": 0.1, "eu": 0.8, "cf": lambda p: 0.79 + 0.05 * (-1) ** p["seed"], "scrub": 0.2}
+    (_, overall), _ = headline(values, seeds=range(6))
+    assert overall.startswith("On average, EU is best at repairing without harm")
+    assert overall.endswith("; CF cannot be told apart from it.")
+
+
 def test_methods_that_tie_are_not_ranked():
     (first, _), _ = headline({"original": 0.1, "eu": 0.8, "ssd": 0.8})
     assert not first.startswith("EU has the highest accuracy")

@@ -68,12 +68,6 @@ def _overall(summary: pd.DataFrame, labels: Mapping[str, str], datasets: Mapping
         if not len(methods):
             continue
         best, where = methods.iloc[-1], f" on {datasets[dataset]}" if rows["dataset"].nunique() > 1 else ""
-        against_eu = best["method"] != "eu" and not math.isnan(best["difference_to_eu"])
-        compared = (
-            _difference(best, "eu", "training again from scratch")
-            if against_eu
-            else _difference(best, "original", "the original model")
-        )
         original = own.loc[own["method"] == "original", "mean"].max()
         if best["mean"] <= original:
             yield (
@@ -82,9 +76,20 @@ def _overall(summary: pd.DataFrame, labels: Mapping[str, str], datasets: Mapping
                 f"{percent(best['mean'])}."
             )
             continue
+        against_eu = best["method"] != "eu" and not math.isnan(best["difference_to_eu"])
+        compared = (
+            _difference(best, "eu", "training again from scratch")
+            if against_eu
+            else _difference(best, "original", "the original model")
+        )
+        # No method is surely better than one whose rank may be 1; EU has been spoken of.
+        spoken_of = {best["method"], "eu"} if against_eu else {best["method"]}
+        rivals = [name for name in methods.loc[methods["best_rank"] == 1, "method"] if name not in spoken_of]
+        as_good = enumeration([labels[name] for name in reversed(rivals)]) if rivals else ""
+        doubt = f"; {as_good} cannot be told apart from it" if rivals else ""
         yield (
             f"On average{where}, {labels[best['method']]} is best at repairing without harm: utility times "
-            f"accuracy on the manipulated samples is {percent(best['mean'])}, {compared}."
+            f"accuracy on the manipulated samples is {percent(best['mean'])}, {compared}{doubt}."
         )
 
 

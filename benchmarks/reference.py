@@ -106,7 +106,7 @@ def keep(folder: Path, stage: str, command: str, seconds: float) -> None:
         "",
         f"    {command}",
         "",
-        "The tables are `selected.csv` (a row per selected model) and `times.csv`.",
+        "The tables are `selected.csv` (a row per selected model), `summary.csv` and `times.csv`.",
         "",
         "| what the paper says | here, mean in % | holds |",
         "|---|---|---|",

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from redress.figures import MARKERS, PALETTE, Style, draw, styles_of
+from redress.figures import draw
 from redress.statistics import interval
+from redress.styles import MARKERS, PALETTE, Style, styles_of
 
 STYLES = {
     "eu": Style("EU", "#ff0000", "o"),

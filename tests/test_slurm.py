@@ -111,6 +111,8 @@ def test_a_grid_runs_on_slurm_to_its_figures_through_a_killed_and_a_timed_out_jo
     assert limits("unlearn_cf") == ["1:00", "2:00"]
     assert limits("unlearn_sleeper") == ["1:00", "2:00"]
     assert all("gpu" in job[1] for job in seen.values() if "prepare" not in job[2])
+    # prepare, the group around the original, ssd, and twice each of cf, sleeper and hungry
+    assert len(seen) == 9
     # Stages that are nothing but bookkeeping do not become SLURM jobs.
     assert not [job for job in seen.values() if any(rule in job[2] for rule in ("selection", *FINAL))]
     selected = pd.read_csv(project.folder / "results/tables/selected.csv")

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from redress import files
-from redress.figures import styles_of
 from redress.job import log, parser, run
 from redress.page import Results, render
+from redress.styles import styles_of
 from redress.tables import read_table
 
 TABLES = ("candidates", "selected", "times", "summary", "provenance")

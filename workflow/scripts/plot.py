@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from redress import files
-from redress.figures import draw, styles_of
+from redress.figures import draw
 from redress.job import log, parser, run
+from redress.styles import styles_of
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from redress.figures import Style
 from redress.statistics import spread
+from redress.styles import Style
 from redress.tables import groups
 
 Chart = dict[str, Any]

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -19,10 +18,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from redress.statistics import spread
+from redress.styles import Style
 
-# Okabe and Ito's palette, told apart with any colour vision; black is the original model's.
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#7F5F3F", "#999999")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 ORIGINAL: dict[str, Any] = {"color": "black", "linestyle": "--", "linewidth": 1.0, "label": "None (original)"}
 MISSING: dict[str, Any] = {"marker": "x", "linestyle": "none", "markeredgewidth": 1.0}
 
@@ -73,42 +70,6 @@ COLUMNS = {
     "utility_test": "Accuracy on unaffected\ntest images (%)",
     "removal_train": "Accuracy on manipulated\ntraining images (%)",
 }
-
-
-@dataclass(frozen=True)
-class Style:
-    """How a method looks, in every figure alike."""
-
-    label: str
-    color: str
-    marker: str
-
-    @property
-    def line(self) -> dict[str, Any]:
-        """Arguments of a line; where lines cross, a white edge keeps markers apart."""
-        edge = "white" if self.marker in Line2D.filled_markers else self.color
-        return {"color": self.color, "marker": self.marker, "markeredgecolor": edge}
-
-
-def styles_of(methods: list[tuple[str, Mapping[str, str]]]) -> dict[str, Style]:
-    """A style for every (method, what config says of it); what is left out is handed out in order."""
-    taken = {key: {given[key] for _, given in methods if key in given} for key in ("color", "marker")}
-    free = {
-        "color": [color for color in PALETTE if color not in taken["color"]] or list(PALETTE),
-        "marker": [marker for marker in MARKERS if marker not in taken["marker"]] or list(MARKERS),
-    }
-    styles = {}
-    for number, (name, given) in enumerate(methods, 1):
-        chosen = {"label": name.upper(), **given}
-        for key, left in free.items():
-            if key not in chosen:
-                chosen[key] = left[0]
-                left.append(left.pop(0))
-        if number % len(MARKERS) == 0:
-            # Out of step with the colours, so that a ninth method does not look like the first.
-            free["marker"].append(free["marker"].pop(0))
-        styles[name] = Style(**chosen)
-    return styles
 
 
 def draw(
@@ -188,7 +149,13 @@ def _draw_original(panel: Axes, values: np.ndarray) -> None:
 def _draw_method(panel: Axes, x: np.ndarray, cells: list[np.ndarray], style: Style) -> None:
     means, lows, highs = np.array([_band(values) for values in cells]).T
     panel.fill_between(x, lows, highs, color=style.color, alpha=0.15, linewidth=0, zorder=1.2)
-    panel.plot(x, means, **style.line)
+    panel.plot(x, means, **_line(style))
+
+
+def _line(style: Style) -> dict[str, Any]:
+    """Arguments of a line; where lines cross, a white edge keeps markers apart."""
+    edge = "white" if style.marker in Line2D.filled_markers else style.color
+    return {"color": style.color, "marker": style.marker, "markeredgecolor": edge}
 
 
 def _draw_missing(
@@ -230,7 +197,7 @@ def _set_range(panels: np.ndarray, crosses: float) -> None:
 
 
 def _legend(styles: Mapping[str, Style], missing: bool) -> list[Line2D]:
-    methods = [Line2D([], [], label=style.label, **style.line) for style in styles.values()]
+    methods = [Line2D([], [], label=style.label, **_line(style)) for style in styles.values()]
     cross = [Line2D([], [], color="0.3", label="no result", **MISSING)] if missing else []
     return [*methods, Line2D([], [], **ORIGINAL), *cross]
 

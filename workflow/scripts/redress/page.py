@@ -17,8 +17,8 @@ from plotly.offline import get_plotlyjs
 
 from redress import charts, findings
 from redress.charts import CURVES, SENSITIVITIES, Chart, scenarios
-from redress.figures import Style
 from redress.statistics import FEWEST_SEEDS
+from redress.styles import Style
 from redress.tables import groups
 
 LEADERBOARD = {

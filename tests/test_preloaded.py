@@ -112,7 +112,12 @@ def job(write, request):
     """Start a job that waits: the process that asked for it, and its own number."""
 
     def start(address, text=WAITS):
-        client = subprocess.Popen(**command(address, write(text)), stdin=subprocess.PIPE)
+        client = subprocess.Popen(
+            **command(address, write(text)),
+            stdin=subprocess.PIPE,
+            # What a script starts in the background ignores an interrupt, and so would all that it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         request.addfinalizer(client.kill)
         return client, int(client.stdout.readline())
 

@@ -77,11 +77,11 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        self.server.answered += 1  # first, or whoever has read it all may look too soon
         self.send_response(200)
         self.send_header("Content-Length", str(self.server.length))
         self.end_headers()
         self.wfile.write(self.server.content)
-        self.server.answered += 1
 
     def log_message(self, *arguments):
         pass

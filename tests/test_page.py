@@ -20,11 +20,12 @@ from sklearn.metrics import auc
 import page as script
 from redress import page
 from redress.candidates import expand
+from redress.reading import read_table
 from redress.records import COLUMNS, MEASURED
 from redress.selection import oracle, score, select
 from redress.statistics import summarise
 from redress.styles import styles_of
-from redress.tables import candidate_row, provenance_table, read_table, selected_row, times_table
+from redress.tables import candidate_row, provenance_table, selected_row, times_table
 
 TEMPLATE = ROOT / "workflow/report/page.html.jinja"
 METHODS = {

@@ -219,9 +219,9 @@ def example_files(*endings):
     ]
 
 
-def table_files(folder=TABLES):
+def table_files():
     """Every table."""
-    return [f"{folder}/{name}.csv" for name in [*COLLECTED, "summary"]]
+    return [f"{TABLES}/{name}.csv" for name in [*COLLECTED, "summary"]]
 
 
 def collect_what_there_is():

@@ -8,8 +8,8 @@ from pathlib import Path
 from redress import files
 from redress.job import log, parser, run
 from redress.page import Results, render
+from redress.reading import read_table
 from redress.styles import styles_of
-from redress.tables import read_table
 
 TABLES = ("candidates", "selected", "times", "summary", "provenance")
 

@@ -4,18 +4,17 @@ import argparse
 import json
 from pathlib import Path
 
-import pandas as pd
-
 from redress import files
 from redress.figures import draw
 from redress.job import log, parser, run
+from redress.reading import read_table
 from redress.styles import styles_of
 
 
 def main(arguments: argparse.Namespace) -> None:
-    candidates = pd.read_csv(arguments.candidates)
+    candidates = read_table(arguments.candidates)
     originals = candidates[candidates["method"] == "original"]
-    selected = pd.read_csv(arguments.selected)
+    selected = read_table(arguments.selected)
     styles = styles_of(arguments.styles["methods"])
     for name, (manipulation, column) in arguments.figures.items():
         if manipulation not in set(selected["manipulation"]):  # nothing of it is finished

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from redress import files
 from redress.job import log, parser, run
+from redress.reading import read_table
 from redress.statistics import summarise
-from redress.tables import read_table
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -3,16 +3,16 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from redress.statistics import spread
+from redress.reading import groups
+from redress.statistics import band
 from redress.styles import Style
-from redress.tables import groups
 
 Chart = dict[str, Any]
 """A plotly figure as JSON, without its template; `layout.meta` says in words what it shows."""
@@ -34,7 +34,6 @@ SYMBOLS = {
     "h": "hexagon",
     "8": "octagon",
 }
-GREY = "#595959"
 GRID = {"gridcolor": "#e5e5e5", "zeroline": False, "linecolor": "#b0b0b0", "automargin": True}
 SHARE = "Known share of S<sub>m</sub> (%)"
 
@@ -131,9 +130,7 @@ def sensitivity(candidates: pd.DataFrame, chosen: pd.DataFrame, column: str, sty
     A curve where one hyperparameter varies, a heat map for two, points in grid order for more; None where
     none does. `chosen` are the selected models, marked with the number of seeds that selected them.
     """
-    settings = [json.loads(text) for text in candidates["hyperparameters"]]
-    keys = dict.fromkeys(key for one in settings for key in one)
-    varying = [key for key in keys if len({str(one.get(key)) for one in settings}) > 1]
+    varying = varying_hyperparameters(candidates["hyperparameters"])
     if not varying or candidates[column].isna().all():
         return None
     values = {text: 100 * float(own[column].mean()) for text, own in groups(candidates, "hyperparameters")}
@@ -164,10 +161,17 @@ def sensitivity(candidates: pd.DataFrame, chosen: pd.DataFrame, column: str, sty
         if text in picks
     ]
     if marks:
-        traces.append(_picked([m[0] for m in marks], [m[1] for m in marks], [m[2] for m in marks]))
+        traces.append(_picked(*zip(*marks, strict=True)))
     chart = _chart(traces, title, axis, "%", hover="closest")
     chart["layout"]["xaxis"]["type"] = "category"
     return chart
+
+
+def varying_hyperparameters(hyperparameters: Iterable[str]) -> list[str]:
+    """The hyperparameters, each candidate's as JSON, of which candidates have different values."""
+    settings = [json.loads(text) for text in dict.fromkeys(hyperparameters)]
+    keys = dict.fromkeys(key for one in settings for key in one)
+    return [key for key in keys if len({str(one.get(key)) for one in settings}) > 1]
 
 
 def _heat_map(
@@ -193,10 +197,9 @@ def _heat_map(
             ygap=1,
         )
     ]
-    marks = [(key, picks[text]) for key, (text, _) in points.items() if text in picks]
+    marks = [(x, y, picks[text]) for (x, y), (text, _) in points.items() if text in picks]
     if marks:
-        places, counts = zip(*marks, strict=True)
-        traces.append(_picked([x for x, _ in places], [y for _, y in places], counts))
+        traces.append(_picked(*zip(*marks, strict=True)))
     chart = _chart(traces, title, across, up, hover="closest")
     for axis in ("xaxis", "yaxis"):
         chart["layout"][axis] |= {"type": "category", "showgrid": False}
@@ -224,16 +227,10 @@ def _picked(x: Sequence[Any], y: Sequence[Any], counts: Sequence[int]) -> go.Sca
 
 
 def _curve(rows: pd.DataFrame, column: str, method: str, style: Style) -> go.Scatter:
-    shares, means, lows, highs = [], [], [], []
-    for share, own in groups(rows.sort_values("deletion_fraction"), "deletion_fraction"):
-        known = own[column].dropna().to_numpy()
-        low, high = spread(known) if len(known) > 1 else (math.nan, math.nan)
-        shares.append(round(100 * float(share), 4))
-        means.append(known.mean() if len(known) else math.nan)
-        lows.append(low)
-        highs.append(high)
+    cells = list(groups(rows.sort_values("deletion_fraction"), "deletion_fraction"))
+    means, lows, highs = zip(*(band(own[column].dropna().to_numpy()) for _, own in cells), strict=True)
     return go.Scatter(
-        x=shares,
+        x=[round(100 * float(share), 4) for share, _ in cells],
         y=_rounded(100 * np.array(means)),
         error_y=_error(means, lows, highs),
         mode="lines+markers",

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from redress.statistics import spread
+from redress.statistics import band
 from redress.styles import Style
 
 ORIGINAL: dict[str, Any] = {"color": "black", "linestyle": "--", "linewidth": 1.0, "label": "None (original)"}
@@ -132,22 +132,15 @@ def _cells(rows: pd.DataFrame, column: str, fractions: np.ndarray) -> Iterator[n
         yield values[np.isfinite(values)] * 100
 
 
-def _band(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean of `values` (seeds,) with the interval, or with the range where seeds are too few for one."""
-    if not len(values):
-        return math.nan, math.nan, math.nan
-    return values.mean(), *spread(values)
-
-
 def _draw_original(panel: Axes, values: np.ndarray) -> None:
     if len(values):
-        mean, low, high = _band(values)
+        mean, low, high = band(values)
         panel.axhspan(low, high, color="black", alpha=0.08, linewidth=0, zorder=1)
         panel.axhline(mean, zorder=1.5, **ORIGINAL)
 
 
 def _draw_method(panel: Axes, x: np.ndarray, cells: list[np.ndarray], style: Style) -> None:
-    means, lows, highs = np.array([_band(values) for values in cells]).T
+    means, lows, highs = np.array([band(values) for values in cells]).T
     panel.fill_between(x, lows, highs, color=style.color, alpha=0.15, linewidth=0, zorder=1.2)
     panel.plot(x, means, **_line(style))
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from redress.reading import groups
 from redress.statistics import FEWEST_SEEDS
-from redress.tables import groups
 
 
 def headline(summary: pd.DataFrame, labels: Mapping[str, str], datasets: Mapping[str, str]) -> list[str]:

@@ -16,10 +16,10 @@ from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from redress import charts, findings
-from redress.charts import CURVES, SENSITIVITIES, Chart, scenarios
-from redress.statistics import FEWEST_SEEDS
+from redress.charts import CURVES, SENSITIVITIES, Chart, scenarios, varying_hyperparameters
+from redress.reading import groups
+from redress.statistics import FEWEST_SEEDS, grid_seconds
 from redress.styles import Style
-from redress.tables import groups
 
 LEADERBOARD = {
     "utility_times_healed": "Utility times healed, mean (%)",
@@ -153,18 +153,9 @@ def facts(results: Results) -> list[tuple[str, str]]:
             f"{len(originals):,} original, {len(unlearned):,} unlearned, {len(results.selected):,} selected",
         ),
         ("Hardware", "; ".join(made_by["device"])),
-        ("Time in unlearning methods", duration(_seconds_spent(unlearned))),
+        ("Time in unlearning methods", duration(grid_seconds(unlearned)["grid_seconds"].sum())),
         ("Wall time", _wall_time(made_by["first job"][0], made_by["last job"][0])),
     ]
-
-
-def _seconds_spent(unlearned: pd.DataFrame) -> float:
-    """Seconds of unlearning over all candidates; each shared statistic counts once a deletion set."""
-    sets = unlearned.groupby(
-        ["dataset", "manipulation", "n_manipulated", "seed", "method", "deletion_fraction"]
-    )
-    alone = (unlearned["unlearn_seconds"] - unlearned["preparation_seconds"]).sum()
-    return float(alone + sets["preparation_seconds"].max().sum())
 
 
 def _wall_time(first: str, last: str) -> str:
@@ -268,8 +259,9 @@ def sensitivities(results: Results, names: dict[str, str]) -> Iterator[Explorer]
         )
         tried = candidates[candidates["method"] == method]
         picked = results.selected[results.selected["method"] == method]
+        chosen_in = dict(scenarios(picked))
         for name, rows in scenarios(tried):
-            own = dict(scenarios(picked))[name]
+            own = chosen_in[name]
             for share in shares:
                 here = rows[rows["deletion_fraction"] == share]
                 chosen = own[own["deletion_fraction"] == share]
@@ -314,12 +306,11 @@ def choices(results: Results) -> Iterator[tuple[str, list[str], list[dict[str, A
     for name, rows in scenarios(results.selected):
         lines = []
         for method, label in results.labels.items():
-            tried = [json.loads(text) for text in settings[method]]
-            varying = {
-                key for one in tried for key in one if len({str(other.get(key)) for other in tried}) > 1
-            }
+            varying = varying_hyperparameters(settings[method])
             own = rows[rows["method"] == method]
-            fixed = _hyperparameters({key: value for key, value in tried[0].items() if key not in varying})
+            fixed = _hyperparameters(
+                {key: value for key, value in json.loads(settings[method][0]).items() if key not in varying}
+            )
             cells = [_selections(own[own["deletion_fraction"] == share], varying) for share in shares]
             lines.append({"label": label, "fixed": fixed, "cells": cells, "varies": bool(varying)})
         yield _words(name, results.datasets), [f"{100 * share:g} %" for share in shares], lines

@@ -72,6 +72,11 @@ def spread(values: np.ndarray) -> tuple[float, float]:
     return interval(values) if len(values) >= FEWEST_SEEDS else (values.min(), values.max())
 
 
+def band(values: np.ndarray) -> tuple[float, float, float]:
+    """Mean of `values` (seeds,) and its `spread`; NaN where there are none."""
+    return (values.mean(), *spread(values)) if len(values) else (math.nan,) * 3
+
+
 def tail(n: int) -> float:
     """The share of resampled means beyond either bound of `interval` for n values."""
     return float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.025)))
@@ -135,7 +140,7 @@ def measures(candidates: pd.DataFrame, selected: pd.DataFrame) -> Iterator[tuple
     spent = unlearned.assign(unlearn_seconds=unlearned["unlearn_seconds"].where(alive))
     seconds = _table(spent, "unlearn_seconds", DATASET, order[1:])
     yield "unlearn_seconds", seconds
-    yield "grid_seconds", _over(_table(_grid_seconds(unlearned), "grid_seconds", CELL, order[1:]), "mean")
+    yield "grid_seconds", _over(_table(grid_seconds(unlearned), "grid_seconds", CELL, order[1:]), "mean")
     if "eu" in order:
         yield "speedup_over_eu", _like("eu", seconds) / seconds
 
@@ -171,8 +176,8 @@ def _discovery_area(removal: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(list(areas.values()), index=index, columns=removal.columns)
 
 
-def _grid_seconds(unlearned: pd.DataFrame) -> pd.DataFrame:
-    """Seconds of all candidates of a deletion set, of each (cell, method, seed)."""
+def grid_seconds(unlearned: pd.DataFrame) -> pd.DataFrame:
+    """Seconds of all candidates of a deletion set, by (cell, method, seed); what they share counts once."""
     alone = unlearned["unlearn_seconds"] - unlearned["preparation_seconds"]
     groups = unlearned.assign(alone=alone).groupby([*CELL, "method", "seed"], sort=False)
     seconds = groups["alone"].sum() + groups["preparation_seconds"].max()

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redress.candidates import candidate_name, canonical, expand
+from redress.formats.candidates import candidate_name, canonical, expand
 
 
 def test_the_last_name_varies_fastest():

@@ -12,7 +12,7 @@ HOLDER = f"""
 import sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT / "workflow/scripts")!r})
-from redress.cards import take_card
+from redress.launch.cards import take_card
 print(take_card(int(sys.argv[1]), Path(sys.argv[2])), flush=True)
 sys.stdin.read()
 """

@@ -9,7 +9,7 @@ from PIL import Image
 from project import TINY
 from sklearn.datasets import load_digits
 
-from datasets import digits, folder
+from redress.plugins.datasets import digits, folder
 from redress.data import Description, Pool, channel_statistics, check, split
 from redress.experiment import ConfigError, Experiment
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
-from redress.files import (
+from redress.formats.files import (
     DamagedFileError,
     atomic,
     digest_of,

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from importances import fisher_batch, fisher_per_sample
+from redress.plugins.importances import fisher_batch, fisher_per_sample
 
 INDICES = torch.tensor([3, 1, 4, 15, 9, 2, 6, 5, 8, 7])
 

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-import redress.training
-from methods import badt, cf, eu, scrub, ssd
-from redress.recipe import Recipe
+import redress.developer.training
+from redress.plugins.methods import badt, cf, eu, scrub, ssd
+from redress.formats.recipe import Recipe
 
 NAN = float("nan")
 
@@ -29,13 +29,13 @@ def divergence(teacher, student):
 @pytest.fixture
 def rates(monkeypatch):
     """The learning rates of all steps taken."""
-    taken, sgd = [], redress.training.sgd
+    taken, sgd = [], redress.developer.training.sgd
 
     def recorded(*arguments, **keywords):
         taken.append(keywords["lr"])
         sgd(*arguments, **keywords)
 
-    monkeypatch.setattr(redress.training, "sgd", recorded)
+    monkeypatch.setattr(redress.developer.training, "sgd", recorded)
     return taken
 
 
@@ -103,13 +103,13 @@ class Weights(nn.Module):
 
 
 def dampened(theta, i_d, i_f, importance="batch", **hyperparameters):
-    statistics = {
+    importances = {
         (f"fisher_{importance}", "training_set"): {"theta": torch.tensor(i_d)},
         (f"fisher_{importance}", "deletion_set"): {"theta": torch.tensor(i_f)},
     }
     if importance != "batch":
         hyperparameters["importance"] = importance
-    task = tiny.task(original=Weights(theta), statistics=statistics)
+    task = tiny.task(original=Weights(theta), importances=importances)
     return ssd.unlearn(task, **hyperparameters).theta.tolist()
 
 
@@ -150,8 +150,8 @@ def test_ssd_dampens_every_parameter_by_its_own_importance_and_leaves_the_rest_a
     factors = {name: 1 / (2 + place) for place, name in enumerate(names)}
     ones = {name: torch.ones_like(theta) for name, theta in before.named_parameters()}
     # alpha = gamma = 1: the factor is I_D / I_f.
-    task.statistics["fisher_batch", "training_set"] = ones
-    task.statistics["fisher_batch", "deletion_set"] = {name: ones[name] / factors[name] for name in names}
+    task.importances["fisher_batch", "training_set"] = ones
+    task.importances["fisher_batch", "deletion_set"] = {name: ones[name] / factors[name] for name in names}
     after = ssd.unlearn(task, alpha=1).state_dict()
     for name, tensor in before.state_dict().items():
         torch.testing.assert_close(after[name], tensor * factors.get(name, 1))
@@ -245,7 +245,7 @@ def test_the_teachers_are_the_same_after_training(monkeypatch):
 
     def watched(*arguments, **keywords):
         values.append(keywords["loss"](student, images, None, MIXED).item())
-        trained = redress.training.train(*arguments, **keywords)
+        trained = redress.developer.training.train(*arguments, **keywords)
         values.append(keywords["loss"](student, images, None, MIXED).item())
         return trained
 
@@ -393,10 +393,10 @@ def test_a_method_leaves_the_training_set_alone_and_repeats_itself(method):
     before = copy.deepcopy(the_data)
     fisher = {name: theta.abs() for name, theta in tiny.model(3).named_parameters()}
     fisher_f = {name: theta.abs() for name, theta in tiny.model(4).named_parameters()}
-    statistics = {("fisher_batch", "training_set"): fisher, ("fisher_batch", "deletion_set"): fisher_f}
-    first = method.unlearn(tiny.task(the_data, statistics=statistics), **given)
+    importances = {("fisher_batch", "training_set"): fisher, ("fisher_batch", "deletion_set"): fisher_f}
+    first = method.unlearn(tiny.task(the_data, importances=importances), **given)
     torch.rand(5)
-    second = method.unlearn(tiny.task(the_data, statistics=statistics), **given)
+    second = method.unlearn(tiny.task(the_data, importances=importances), **given)
     tiny.assert_same_weights(first, second, tolerance=0)
     assert tiny.differ(first, tiny.original())
     assert torch.equal(the_data.images, before.images)

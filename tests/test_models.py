@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from models import resnet9, wideresnet
-from models._celu import CELU
+from redress.plugins.models import resnet9, wideresnet
+from redress.plugins.models._celu import CELU
 
 ALPHA = 0.075
 

@@ -14,11 +14,11 @@ import pytest
 from project import ROOT
 
 SCRIPTS = ROOT / "workflow/scripts"
-PRELOADED = SCRIPTS / "redress/preloaded.py"
+PRELOADED = SCRIPTS / "redress/launch/preloaded.py"
 PARENT = f"""
 import os, sys
 sys.path.insert(0, {str(SCRIPTS)!r})
-from redress.preloaded import start_server
+from redress.launch.preloaded import start_server
 start_server()
 print(os.environ["REDRESS_PRELOADED"], flush=True)
 sys.stdin.read()

@@ -21,7 +21,7 @@ import pytest
 from project import ROOT
 from torchvision.datasets import CIFAR10, CIFAR100, PCAM
 
-from datasets import cifar10, cifar100, pcam
+from redress.plugins.datasets import cifar10, cifar100, pcam
 from redress.data import check
 
 TRAIN, TEST = 20, 6

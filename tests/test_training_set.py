@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from manipulations.interclass import Interclass
-from manipulations.poison import Poison
-from redress.data import channel_statistics
-from redress.recipe import Recipe
-from redress.training_set import manipulated_training_set, normaliser
+from redress.adversary.manipulation import Samples
+from redress.adversary.pool import channel_statistics
+from redress.developer import training_set as developer
+from redress.developer.training_set import crop_and_flip, normaliser
+from redress.formats.alterations import View
+from redress.formats.contents import TrainingView
+from redress.formats.recipe import Recipe
+from redress.plugins.manipulations.interclass import Interclass
+from redress.plugins.manipulations.poison import Poison
 
 COUNT, SIZE, PADDING = 12, 8, 2
 MANIPULATED, GIVEN = np.array([9, 2, 5]), np.array([0, 0, 0])
@@ -26,18 +30,24 @@ def labels():
     return np.arange(COUNT) % 4
 
 
-def training_set(manipulation, manipulated=MANIPULATED, given=GIVEN, padding=PADDING, flip=True):
+def normalise():
     channels = images().shape[1]
-    return manipulated_training_set(
-        images(),
-        labels(),
-        manipulation,
-        manipulated,
-        given,
-        Recipe(steps=1, crop_padding=padding, flip=flip),
-        normaliser([0.5] * channels, [0.25] * channels, torch.device("cpu")),
-        torch.device("cpu"),
-    )
+    return normaliser([0.5] * channels, [0.25] * channels, torch.device("cpu"))
+
+
+def training_view(manipulation, manipulated=MANIPULATED, given=GIVEN):
+    samples = Samples(images()[manipulated], labels()[manipulated], "train", manipulated)
+    alteration = manipulation.alter(samples, np.random.default_rng(0))
+    given_labels = labels()
+    given_labels[manipulated] = given
+    view = View.altered("train", np.arange(COUNT), alteration, manipulated)
+    return TrainingView(view, given_labels, labels_in_doubt=True)
+
+
+def training_set(manipulation, manipulated=MANIPULATED, given=GIVEN, padding=PADDING, flip=True):
+    recipe = Recipe(steps=1, crop_padding=padding, flip=flip)
+    view = training_view(manipulation, manipulated, given)
+    return developer.training_set(view, images(), recipe, normalise(), torch.device("cpu"))
 
 
 def clean(**settings):
@@ -196,23 +206,32 @@ def test_interclass_confusion_leaves_every_image_alone():
 
 @pytest.mark.parametrize("stage", ["model", "stored"])
 def test_labels_are_the_given_ones_and_the_arrays_stay_as_they_were(stage):
-    pixels, true = images(), labels()
-    poisoned = manipulated_training_set(
-        pixels,
-        true,
-        Poison(trigger_stage=stage),
-        MANIPULATED,
-        np.array([3, 1, 0]),
-        Recipe(steps=1),
-        normaliser([0.5], [0.25], torch.device("cpu")),
-        torch.device("cpu"),
-    )
+    pixels, view = images(), training_view(Poison(trigger_stage=stage), given=np.array([3, 1, 0]))
+    before = view.given_labels.copy()
+    poisoned = developer.training_set(view, pixels, Recipe(steps=1), normalise(), torch.device("cpu"))
     poisoned.images(torch.arange(COUNT), random())
     assert poisoned.labels.tolist() == [0, 1, 1, 3, 0, 0, 2, 3, 0, 3, 2, 3]
     assert poisoned.labels.dtype == torch.int64
     assert len(poisoned) == COUNT
+    poisoned.labels.zero_()
     assert np.array_equal(pixels, images())
-    assert np.array_equal(true, labels())
+    assert np.array_equal(view.given_labels, before)
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_the_overlay_gives_the_batches_of_a_stamp_to_the_last_bit(augment):
+    """Written down a second time: crop and flip, then the corner of marked images 255, then normalise."""
+    everything = torch.arange(COUNT).repeat(9)
+    chosen = torch.tensor(images())[everything]
+    if augment:
+        chosen = crop_and_flip(chosen, PADDING, True, random(7))
+    stamped = chosen.clone()
+    stamped[..., -3:, -3:] = 255
+    marked = torch.isin(everything, torch.tensor(MANIPULATED))[:, None, None, None]
+    expected = normalise()(torch.where(marked, stamped, chosen))
+    seen = training_set(Poison()).images(everything, random(7) if augment else None)
+    assert torch.equal(seen, expected)
+    assert seen.stride() == expected.stride()
 
 
 def test_changing_a_copys_labels_or_images_does_not_change_the_original():

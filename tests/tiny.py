@@ -1,14 +1,17 @@
-"""The smallest things the library works on, made by hand and without files."""
+"""The smallest things the library works on, made by hand."""
 
 import copy
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
-from redress.recipe import Recipe
-from redress.task import Task
-from redress.training_set import TrainingSet
+from redress.developer.task import Task
+from redress.developer.training_set import TrainingSet
+from redress.formats import files
+from redress.formats.identity import PLAIN, Identity
+from redress.formats.recipe import Recipe, Setup
 
 torch.set_num_threads(1)
 
@@ -76,7 +79,7 @@ def task(the_data=None, deletion=DELETION, **changes):
         "seed": 1234,
         "device": torch.device("cpu"),
         "new_model": model,
-        "statistics": {},
+        "importances": {},
     }
     return Task(**{**values, **changes})
 
@@ -140,3 +143,33 @@ def differ(network, other):
     """Whether some parameter of the two differs by more than rounding can explain."""
     pairs = zip(network.parameters(), other.parameters(), strict=True)
     return any((a - b).abs().max().item() > 1e-4 for a, b in pairs)
+
+
+# Files, below the folder one works in
+
+RUN = Identity("tiny", "poison", 4, 0)
+ORIGINAL = RUN.having(maker="standard")
+CELL = ORIGINAL.having(discovery="uniform", share="0.5", expansion=PLAIN)
+SETUP = Setup({"name": "resnet9", "width": 1}, Recipe(steps=2, batch_size=8, crop_padding=1), "cpu", 1)
+PROVENANCE = {"settings": {"model": SETUP.model}}
+
+
+def pixels(count, seed=0, channels=1, size=16):
+    generator = np.random.default_rng(seed)
+    return generator.integers(0, 256, (count, channels, size, size), dtype=np.uint8)
+
+
+def prepare(identity=RUN, train=30, validation=6, test=9, classes=CLASSES, **kind):
+    """Write a prepared dataset whose labels go round the classes. Returns its pictures and true labels."""
+    counts = {"train": train, "validation": validation, "test": test}
+    pictures = {
+        f"{part}_images": pixels(count, seed, **kind) for seed, (part, count) in enumerate(counts.items())
+    }
+    labels = {f"{part}_labels": np.arange(count) % classes for part, count in counts.items()}
+    pictures["validation_labels"] = labels.pop("validation_labels")
+    channels = pictures["train_images"].shape[1]
+    about = {"classes": [str(c) for c in range(classes)], "mean": [0.5] * channels, "deviation": [0.3] * channels}
+    dataset = Identity(identity.dataset)
+    files.save_arrays(dataset.path("pictures"), pictures, about, dataset)
+    files.save_arrays(dataset.path("true_labels"), labels, {}, dataset)
+    return pictures, labels

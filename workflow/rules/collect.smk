@@ -1,7 +1,6 @@
 rule collect:
     input:
-        originals=run_files("original.json"),
-        selections=selections(),
+        original_files("measures"),
     output:
         **{
             table: report(
@@ -16,13 +15,8 @@ rule collect:
         "../../envs/results.yaml"
     params:
         script=script("collect"),
-        # Folders and names instead of files: thousands of paths do not fit on a command line.
-        runs=run_files(""),
-        methods=experiment.methods,
-        fractions=experiment.fractions,
+        told=experiment.collect_job(TABLES),
+        also="",
         sources=experiment.sources("collect"),
     shell:
-        "python {params.script} --runs {params.runs} --methods {params.methods}"
-        " --fractions {params.fractions} --candidates {output.candidates}"
-        " --selected {output.selected} --times {output.times} --provenance {output.provenance}"
-        " > {log} 2>&1"
+        JOB

@@ -1,45 +1,48 @@
-"""What the stages share: the checked config and the paths of results."""
+"""What the stages share: the checked config, the paths of results, and how a job is started."""
 
 import os
 import shlex
-import shutil
-import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import yaml
 from snakemake.utils import update_config
 
-SCRIPTS = Path(workflow.basedir, "workflow", "scripts")
+ROOT = Path(workflow.current_basedir).parent.parent
+SCRIPTS = ROOT / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from redress.checks import ConfigError, StrictLoader
-from redress.errors import BadInputError
-from redress.experiment import Experiment
-from redress.files import sha256
-from redress.preloaded import start_server
+from redress.formats.errors import CONFIG_OPTION, BadInputError
+from redress.formats.identity import CELL, ORIGINAL, PLACES, PLAIN, RUN, WHOLE, Identity
+from redress.launch.preloaded import start_server
+from redress.plan.checks import ConfigError, StrictLoader
+from redress.plan.experiment import Experiment
 
-# Everything that belongs to one original model.
-RUN = "results/runs/{dataset}/{manipulation}/n{n}/seed{seed}"
-LOGS = "results/logs/{dataset}/{manipulation}/n{n}/seed{seed}"
 TABLES = "results/tables"
 COLLECTED = ["candidates", "selected", "times", "provenance"]  # collect's; summarise adds one
-TEMPLATE = Path(workflow.basedir, "workflow", "report", "page.html.jinja")
+LOGS = RUN.replace("results/runs", "results/logs")
+ORIGINAL_LOGS = ORIGINAL.replace("results/runs", "results/logs")
 COMMAND = shlex.join(["snakemake", *sys.argv[1:]])
 
-# Tables, figures and the page of a run that failed.
-INCOMPLETE = "results/incomplete"
+os.environ[CONFIG_OPTION] = "".join(
+    f" --configfile {shlex.join(map(str, workflow.overwrite_configfiles))}"
+    for _ in workflow.overwrite_configfiles[:1]
+)
 
 
 wildcard_constraints:
     manipulation=r"[^/]+",
     n=r"\d+",
     seed=r"\d+",
+    maker=r"[^/]+",
+    discovery=r"[^/]+",
+    expansion=r"[^/]+",
     method=r"[^/]+",
-    fraction=r"[0-9.e-]+",
+    share=r"[0-9.e-]+",
     candidate=r"[^/]+",
-    statistic=r"[^/]+",
-    over=r"training_set|deletion_set_[0-9.e-]+",
+    importance=r"[^/]+",
+    over=r"training_set|[^/]+/[^/]+/[0-9.e-]+",
 
 
 def readable_yaml(path):
@@ -95,10 +98,38 @@ def script(name, preloaded=False):
 
     Takes `output` so that Snakemake does not track it: moving the project is no reason to run it again.
     """
-    names = ["redress/preloaded", name] if preloaded else [name]
+    names = ["redress/launch/preloaded", name] if preloaded else [name]
     return lambda wildcards, output: " ".join(
         os.path.relpath(SCRIPTS / f"{name}.py") for name in names
     )
+
+
+JOB = "python {params.script} {params.told} {params.also} > {log} 2>&1"
+
+
+def job(name, tell, sources, preloaded=False, candidates=None, **names):
+    """The parameters of a rule that runs the script `name`.
+
+    `told` is what `tell`, a method of the experiment, says to the job of these wildcards and `names`, and
+    `sources`, of the wildcards, are a fingerprint of its code: where either changes, the job runs again.
+    What stands in `also` is no reason: what the record says of config and code, and which candidates of a
+    method (`candidates`) are carried, for each one's file name holds its hyperparameters.
+    """
+
+    def also(wildcards, output):
+        made_by = {**experiment.made_by, "sources": sources(wildcards)}
+        said = experiment.arguments(Identity(""), made_by=made_by)
+        if candidates is None:
+            return said
+        files = [os.path.basename(path).removesuffix(".safetensors") for path in output]
+        return f"{said} {experiment.hyperparameters(candidates, files)}"
+
+    return {
+        "script": script(name, preloaded),
+        "told": lambda wildcards: tell(Identity(**{**wildcards, **names})),
+        "also": also,
+        "sources": sources,
+    }
 
 
 def gpus(wildcards):
@@ -111,47 +142,60 @@ def growing(stage, name):
     return lambda wildcards, attempt: experiment.resource(stage, name) * attempt
 
 
-def scenario_arguments(wildcards, output):
-    """The arguments that name a scenario and say how to run; untracked, for the path holds the names."""
-    names = f"--dataset {wildcards.dataset} --manipulation {wildcards.manipulation}"
-    return f"{names} --n {wildcards.n} --seed {wildcards.seed} {experiment.runtime}"
-
-
-def settings(wildcards):
-    """Model, recipe and manipulation of a scenario, as JSON."""
-    return experiment.settings(wildcards.dataset, wildcards.manipulation)
-
-
-def run_files(pattern, **values):
-    """`pattern` under RUN, for every original model and all combinations of `values`."""
+def inputs_of_candidates(method, candidates=None):
+    """What candidates of a method are made from."""
+    original = {"method": method, "maker": experiment.maker_of(method)}
+    deletion = {**original, "expansion": experiment.expansion_of(method)}
     return [
-        path
-        for original in experiment.originals()
-        for path in expand(f"{RUN}/{pattern}", **vars(original), **values)
+        PLACES["pictures"],
+        PLACES["training_set"],
+        PLACES["probes"],
+        filled(PLACES["original"], **original),
+        filled(PLACES["deletion_set"], **deletion),
+        *(
+            filled(PLACES["importance"], importance=importance, over=over, **original)
+            for importance, over in experiment.importances(method, candidates)
+        ),
     ]
 
 
-def statistic_files(method, candidates=None):
-    """Patterns of the shared statistics that candidates (default: all) of a method need."""
-    names = {"training_set": "training_set", "deletion_set": "deletion_set_{fraction}"}
+def filled(pattern, **names):
+    """`pattern` with some of its wildcards replaced."""
+    for name, value in names.items():
+        pattern = pattern.replace(f"{{{name}}}", value)
+    return pattern
+
+
+def sources_of_method(name, method):
+    """Fingerprint of the code of a method's jobs, for the script `name`."""
+    return lambda wildcards: experiment.sources(name, wildcards.dataset, methods=method)
+
+
+def candidate_files(wildcards):
+    """Everything unlearned from an original model, and the deletion sets behind it."""
+    original = Identity(**wildcards)
+    of_cells = [
+        (cell, block.candidates)
+        for block in experiment.blocks(original.maker)
+        for cell in block.cells(original)
+    ]
     return [
-        f"{RUN}/importance/{statistic}/{names[over]}.safetensors"
-        for statistic, over in experiment.statistics(method, candidates)
+        *dict.fromkeys(cell.path("deletion_set") for cell, _ in of_cells),
+        *(cell.having(candidate=one).path("candidate") for cell, names in of_cells for one in names),
     ]
 
 
-def hyperparameters(method):
-    """The candidates of a job as JSON; untracked, for each one's file name already holds its own."""
-    return lambda wildcards, output: experiment.hyperparameters(
-        method, [os.path.basename(path).removesuffix(".json") for path in output]
-    )
+def original_files(*kinds):
+    """Every original model's results of these kinds."""
+    return [original.path(kind) for original in experiment.originals() for kind in kinds]
 
 
-def unlearning_sources(method):
-    """Fingerprint of the code behind a method's jobs."""
-    return lambda wildcards: experiment.scenario_sources(
-        "unlearn", wildcards.dataset, wildcards.manipulation, methods=method
-    )
+def cells():
+    """Every deletion set with every method that runs on it."""
+    for original in experiment.originals():
+        for block in experiment.blocks(original.maker):
+            for cell in block.cells(original):
+                yield cell, block.candidates
 
 
 def intermediates():
@@ -160,42 +204,17 @@ def intermediates():
     Targets of their own: a job that fails deletes its outputs, and a file that is only somebody's input
     is not missed while what was made from it, by then outdated, is still there.
     """
-    candidates = [
-        path
-        for method in experiment.methods
-        for path in run_files(
-            f"unlearn/{method}/{{fraction}}/{{candidate}}.json",
-            fraction=experiment.fractions,
-            candidate=experiment.candidates(method),
-        )
-    ]
     return [
-        *run_files("manipulation.safetensors"),
-        *run_files("original.safetensors"),
-        *run_files("original.json"),
-        *candidates,
-        *selections(),
+        *(run.path(kind) for run in experiment.runs() for kind in ("training_set", "probes", "truth")),
+        *original_files("original", "predictions", "selection", "measures"),
+        *dict.fromkeys(cell.path("deletion_set") for cell, _ in cells()),
+        *(cell.having(candidate=one).path("candidate") for cell, names in cells() for one in names),
     ]
-
-
-def selections():
-    """Every selection."""
-    return run_files(
-        "selection/{method}/{fraction}.json",
-        method=experiment.methods,
-        fraction=experiment.fractions,
-    )
 
 
 def saved_models():
     """Weights of the selected models, if they are to be kept."""
-    if not experiment.save_models:
-        return []
-    return run_files(
-        "models/{method}/{fraction}.safetensors",
-        method=experiment.methods,
-        fraction=experiment.fractions,
-    )
+    return [cell.path("model") for cell, _ in cells()] if experiment.save_models else []
 
 
 def figure_files(*endings):
@@ -203,11 +222,17 @@ def figure_files(*endings):
     return expand("results/figures/{figure}.{ending}", figure=experiment.figures(), ending=endings)
 
 
-def figure_caption(manipulation, column):
+def figure_caption(manipulation, measure):
     """The file that says how to read a figure: of this manipulation or, where there is none, of any."""
-    own = f"{manipulation}_{column}.rst"
-    known = Path(workflow.basedir, "workflow", "report", own).is_file()
-    return f"../report/{own if known else f'{column}.rst'}"
+    own = f"{manipulation}_{measure}.rst"
+    known = (ROOT / "workflow" / "report" / own).is_file()
+    return f"../report/{own if known else f'{measure}.rst'}"
+
+
+def page_parts():
+    """Fingerprint of the page's template, style sheet and script."""
+    parts = sorted((ROOT / "workflow" / "report").glob("page.*"))
+    return sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()[:16]
 
 
 def example_files(*endings):
@@ -224,61 +249,6 @@ def table_files():
     return [f"{TABLES}/{name}.csv" for name in [*COLLECTED, "summary"]]
 
 
-def collect_what_there_is():
-    """After jobs failed: tables, figures and the page of what is done, with a table of what is not.
-
-    They stand apart from the complete ones, which are removed: by now they are outdated, and nobody should
-    take them for results.
-    """
-    unfinished = [job for job in workflow.dag.needrun_jobs() if not job.is_group()]
-    missing = [
-        path
-        for job in unfinished
-        for path in job.output
-        if job.rule.name in ("evaluate", "selection")
-    ]
-    if "collect" not in [job.rule.name for job in unfinished]:
-        return
-    for path in [*table_files(), *figure_files("pdf", "png"), "results/report.html"]:
-        Path(path).unlink(missing_ok=True)
-    shutil.rmtree(INCOMPLETE, ignore_errors=True)
-    if not missing:  # it is the last stages that failed
-        return
-    tables = {name: f"{INCOMPLETE}/{name}.csv" for name in [*COLLECTED, "missing"]}
-    left_out = Path(INCOMPLETE, "missing.txt")
-    made = ["--candidates", tables["candidates"], "--selected", tables["selected"]]
-    drawn = ["--figures", experiment.figure_plan, "--styles", experiment.styles]
-    steps = {
-        "collect": [
-            *("--runs", *run_files(""), "--methods", *experiment.methods),
-            *("--fractions", *experiment.fractions, "--leave-out", left_out),
-            *[part for name, path in tables.items() for part in (f"--{name}", path)],
-        ],
-        "summarise": [*made, "--output", f"{INCOMPLETE}/summary.csv"],
-        "plot": [*made, *drawn, "--output-folder", INCOMPLETE],
-        "page": [
-            *("--tables", INCOMPLETE, "--figure-folder", INCOMPLETE, *drawn),
-            *("--examples", *[path for path in example_files("png") if Path(path).exists()]),
-            *("--config", experiment.document, "--command", COMMAND, "--template", TEMPLATE),
-            *("--missing", tables["missing"], "--output", f"{INCOMPLETE}/report.html"),
-        ],
-    }
-    try:
-        left_out.parent.mkdir(parents=True)
-        left_out.write_text("\n".join(missing) + "\n")
-        for name, arguments in steps.items():
-            command = [sys.executable, SCRIPTS / f"{name}.py", *arguments]
-            subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        print(
-            f"{len(missing)} results are missing; no tables of the others could be made",
-            file=sys.stderr,
-        )
-    else:
-        where = f"{tables['missing']} lists them, and {INCOMPLETE}/report.html shows the others"
-        print(f"{len(missing)} results are missing: {where}", file=sys.stderr)
-
-
 onstart:
     # The default limit of 100 job starts a second leaves a timer behind for every finished job, each of
     # which then wakes the scheduler once a second: after 100 jobs it takes half a core. A local run needs
@@ -293,12 +263,3 @@ onstart:
             not workflow.deployment_settings.deployment_method
         ):  # else jobs have Pythons of their own
             start_server()
-
-
-onsuccess:
-    shutil.rmtree(INCOMPLETE, ignore_errors=True)
-
-
-onerror:
-    if workflow.is_main_process:
-        collect_what_there_is()

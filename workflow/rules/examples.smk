@@ -1,9 +1,11 @@
 rule examples:
     input:
-        data=rules.prepare.output,
-        draw=lambda wc: expand(
-            rules.manipulate.output, **vars(experiment.example(wc.dataset, wc.manipulation))
-        ),
+        PLACES["pictures"],
+        PLACES["true_labels"],
+        lambda wc: [
+            experiment.example(wc.dataset, wc.manipulation).path(kind)
+            for kind in ("training_set", "truth")
+        ],
     output:
         report(
             "results/figures/examples/{dataset}/{manipulation}.png",
@@ -19,10 +21,8 @@ rule examples:
         "../../envs/results.yaml"
     params:
         script=script("examples"),
-        label=lambda wc: experiment.label(wc.dataset),
-        settings=lambda wc: experiment.manipulation_settings(wc.dataset, wc.manipulation),
-        sources=lambda wc: experiment.sources("examples", manipulations=wc.manipulation),
+        told=lambda wc: experiment.examples_job(wc.dataset, wc.manipulation),
+        also=lambda wc, output: f"--output {output}",
+        sources=experiment.sources("examples"),
     shell:
-        "python {params.script} --label {params.label:q} --manipulation {wildcards.manipulation}"
-        " --settings {params.settings:q} --data {input.data} --draw {input.draw}"
-        " --output {output} > {log} 2>&1"
+        JOB

@@ -1,31 +1,25 @@
 # Statistics of the original model that unlearning jobs share, such as SSD's importances: one job over
 # the whole training set, one over each deletion set.
-rule importance:
+use rule train as importance with:
     input:
-        data=rules.prepare.output,
-        draw=rules.manipulate.output,
-        original=rules.train.output,
+        PLACES["pictures"],
+        PLACES["training_set"],
+        PLACES["original"],
+        deletion=lambda wc: (
+            [] if wc.over == WHOLE else expand(f"{ORIGINAL}/deletion_sets/{{over}}.safetensors", **wc)
+        ),
     output:
-        f"{RUN}/importance/{{statistic}}/{{over}}.safetensors",
+        PLACES["importance"],
     log:
-        f"{LOGS}/importance/{{statistic}}/{{over}}.log",
-    conda:
-        "../../envs/training.yaml"
-    threads: experiment.threads
+        f"{ORIGINAL_LOGS}/importance/{{importance}}/{{over}}.log",
     resources:
         gpu=gpus,
         mem_mb=growing("importance", "mem_mb"),
         runtime=growing("importance", "runtime"),
     params:
-        script=script("importance", preloaded=True),
-        scenario=scenario_arguments,
-        settings=settings,
-        over=lambda wc: wc.over.replace("deletion_set_", "deletion_set --deletion-fraction "),
-        sources=lambda wc: experiment.scenario_sources(
-            "importance", wc.dataset, wc.manipulation, importances=wc.statistic
+        **job(
+            "importance",
+            experiment.importance_job,
+            lambda wc: experiment.sources("importance", wc.dataset, importances=wc.importance),
+            preloaded=True,
         ),
-    shell:
-        "python {params.script} {params.scenario} --settings {params.settings:q}"
-        " --data {input.data} --draw {input.draw} --original {input.original}"
-        " --statistic {wildcards.statistic} --over {params.over}"
-        " --output {output} > {log} 2>&1"

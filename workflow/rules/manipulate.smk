@@ -1,18 +1,24 @@
 rule manipulate:
     input:
-        data=rules.prepare.output,
+        PLACES["pictures"],
+        PLACES["true_labels"],
     output:
-        f"{RUN}/manipulation.safetensors",
+        PLACES["training_set"],
+        PLACES["probes"],
+        PLACES["truth"],
     log:
         f"{LOGS}/manipulate.log",
     localrule: True
     conda:
         "../../envs/training.yaml"
     params:
-        script=script("manipulate"),
-        settings=lambda wc: experiment.manipulation_settings(wc.dataset, wc.manipulation),
-        sources=lambda wc: experiment.sources("manipulate", manipulations=wc.manipulation),
+        **job(
+            "manipulate",
+            experiment.manipulate_job,
+            lambda wc: experiment.sources_of(
+                "manipulate",
+                f"manipulations/{experiment.manipulation_use(wc.dataset, wc.manipulation)}",
+            ),
+        ),
     shell:
-        "python {params.script} --dataset {wildcards.dataset} --manipulation {wildcards.manipulation}"
-        " --n {wildcards.n} --seed {wildcards.seed} --settings {params.settings:q}"
-        " --data {input.data} --output {output} > {log} 2>&1"
+        JOB

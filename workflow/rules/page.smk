@@ -1,7 +1,7 @@
 rule page:
     input:
-        tables=table_files(),
-        figures=figure_files("png"),
+        table_files(),
+        figure_files("png"),
         examples=example_files("png"),
     output:
         report("results/report.html", caption="../report/page.rst", category="Page"),
@@ -12,17 +12,9 @@ rule page:
         "../../envs/results.yaml"
     params:
         script=script("page"),
-        tables=lambda wc, input: os.path.dirname(input.tables[0]),
-        folder=lambda wc, input: os.path.dirname(input.figures[0]),
-        figures=experiment.figure_plan,
-        styles=experiment.styles,
-        # Untracked: of the config only what matters to results makes them again, and the page with them.
-        config=lambda wc, output: experiment.document,
-        command=lambda wc, output: COMMAND,
-        template=lambda wc, output: os.path.relpath(TEMPLATE),
-        sources=[*experiment.sources("page"), sha256(TEMPLATE)],
+        told=experiment.page_job(TABLES, "results/figures", "results/report.html"),
+        # Of the config only what matters to results makes them again, and the page with them.
+        also=lambda wc, input: experiment.page_also(COMMAND, input.examples),
+        sources=[experiment.measure_sources("page"), page_parts()],
     shell:
-        "python {params.script} --tables {params.tables} --figure-folder {params.folder}"
-        " --figures {params.figures:q} --examples {input.examples} --styles {params.styles:q}"
-        " --config {params.config:q} --command {params.command:q} --template {params.template}"
-        " --output {output} > {log} 2>&1"
+        JOB

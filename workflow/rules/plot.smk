@@ -1,17 +1,17 @@
 rule plot:
     input:
-        candidates=rules.collect.output.candidates,
-        selected=rules.collect.output.selected,
+        rules.collect.output.candidates,
+        rules.collect.output.selected,
     output:
         [
             report(
                 f"results/figures/{name}.png",
-                caption=figure_caption(manipulation, column),
+                caption=figure_caption(manipulation, measure),
                 category="Figures",
                 subcategory=manipulation,
                 labels={"figure": name},
             )
-            for name, (manipulation, column) in experiment.figures().items()
+            for name, (manipulation, measure) in experiment.figures().items()
         ],
         figure_files("pdf"),
     log:
@@ -21,11 +21,8 @@ rule plot:
         "../../envs/results.yaml"
     params:
         script=script("plot"),
-        figures=experiment.figure_plan,
-        styles=experiment.styles,
-        folder=lambda wc, output: os.path.dirname(output[0]),
-        sources=experiment.sources("plot"),
+        told=experiment.plot_job(TABLES, "results/figures"),
+        also="",
+        sources=experiment.measure_sources("plot"),
     shell:
-        "python {params.script} --candidates {input.candidates} --selected {input.selected}"
-        " --figures {params.figures:q} --styles {params.styles:q} --output-folder {params.folder}"
-        " > {log} 2>&1"
+        JOB

@@ -1,7 +1,7 @@
 rule summarise:
     input:
-        candidates=rules.collect.output.candidates,
-        selected=rules.collect.output.selected,
+        rules.collect.output.candidates,
+        rules.collect.output.selected,
     output:
         report(f"{TABLES}/summary.csv", caption="../report/summary.rst", category="Tables"),
     log:
@@ -11,7 +11,8 @@ rule summarise:
         "../../envs/results.yaml"
     params:
         script=script("summarise"),
-        sources=experiment.sources("summarise"),
+        told=experiment.summarise_job(TABLES),
+        also="",
+        sources=experiment.measure_sources("summarise"),
     shell:
-        "python {params.script} --candidates {input.candidates} --selected {input.selected}"
-        " --output {output} > {log} 2>&1"
+        JOB

@@ -1,11 +1,16 @@
+# The shape of all jobs of the developer's: later stages use this rule with other inputs and outputs.
 rule train:
     input:
-        data=rules.prepare.output,
-        draw=rules.manipulate.output,
+        PLACES["pictures"],
+        PLACES["training_set"],
+        PLACES["probes"],
+        given=lambda wc: experiment.inputs("originals", wc.maker),
     output:
-        f"{RUN}/original.safetensors",
+        PLACES["original"],
+        PLACES["training_log"],
+        PLACES["predictions"],
     log:
-        f"{LOGS}/train.log",
+        f"{ORIGINAL_LOGS}/train.log",
     conda:
         "../../envs/training.yaml"
     threads: experiment.threads
@@ -14,10 +19,11 @@ rule train:
         mem_mb=growing("train", "mem_mb"),
         runtime=growing("train", "runtime"),
     params:
-        script=script("train", preloaded=True),
-        scenario=scenario_arguments,
-        settings=settings,
-        sources=lambda wc: experiment.scenario_sources("train", wc.dataset, wc.manipulation),
+        **job(
+            "train",
+            experiment.train_job,
+            lambda wc: experiment.sources("train", wc.dataset, originals=wc.maker),
+            preloaded=True,
+        ),
     shell:
-        "python {params.script} {params.scenario} --settings {params.settings:q}"
-        " --data {input.data} --draw {input.draw} --output {output} > {log} 2>&1"
+        JOB

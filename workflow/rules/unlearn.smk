@@ -1,21 +1,18 @@
 # Where candidates share a job there is one rule for each such group, its outputs one file per candidate.
 # That is what lets a new candidate run the job that carries it and no other, and a removed one run none.
-UNLEARNED = f"{RUN}/unlearn/{{method}}/{{fraction}}/{{candidate}}.json"
-
 for group in experiment.groups():
 
     rule:
         name:
             group.rule
         input:
-            data=rules.prepare.output,
-            draw=rules.manipulate.output,
-            original=rules.train.output,
-            statistics=statistic_files(group.method, group.candidates),
+            inputs_of_candidates(group.method, group.candidates),
         output:
-            group.files(UNLEARNED),
+            group.files(PLACES["candidate"]),
+        wildcard_constraints:
+            discovery="|".join(group.discoveries),
         log:
-            group.log(f"{LOGS}/unlearn/{{method}}/{{fraction}}/{{candidate}}.log"),
+            group.log(f"{ORIGINAL_LOGS}/unlearn/{CELL}/{{candidate}}.log"),
         conda:
             "../../envs/training.yaml"
         threads: experiment.threads
@@ -24,16 +21,15 @@ for group in experiment.groups():
             mem_mb=growing("unlearn", "mem_mb"),
             runtime=growing("unlearn", "runtime"),
         params:
-            script=script("unlearn", preloaded=True),
-            scenario=scenario_arguments,
-            settings=settings,
-            method=group.method,
-            candidates=hyperparameters(group.method),
-            folder=lambda wc, output: os.path.dirname(output[0]),
-            sources=unlearning_sources(group.method),
+            **job(
+                "unlearn",
+                experiment.unlearn_job,
+                sources_of_method("unlearn", group.method),
+                preloaded=True,
+                candidates=group.method,
+                method=group.method,
+                maker=group.maker,
+                expansion=group.expansion,
+            ),
         shell:
-            "python {params.script} {params.scenario} --settings {params.settings:q}"
-            " --data {input.data} --draw {input.draw} --original {input.original}"
-            " --statistics {input.statistics} --method {params.method}"
-            " --deletion-fraction {wildcards.fraction} --candidates {params.candidates:q}"
-            " --output-folder {params.folder} > {log} 2>&1"
+            JOB

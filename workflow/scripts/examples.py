@@ -1,14 +1,8 @@
 """Draw a few of the manipulated images, before and after, with their true and given labels."""
 
 import argparse
-import json
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
-
-import matplotlib
-
-matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,57 +10,54 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from redress import files, plugins
-from redress.job import log, parser, run
+from redress.formats import files
+from redress.formats.contents import Truth, TrainingView
+from redress.formats.identity import OF_RUN, Identity
+from redress.launch.job import identity_of, log, parser, run
+from redress.report.paper import paper, save
 
 SHOWN = 8
 CHANGED = "#D55E00"  # vermilion, told apart with any colour vision
-# Class names are not formulas, even with a dollar sign in them.
-PAPER: Any = {"font.size": 7, "figure.titlesize": 8, "pdf.fonttype": 42, "text.parse_math": False}
 
 
 def main(arguments: argparse.Namespace) -> None:
-    arrays, about = files.load_arrays(arguments.data)
-    drawn, _ = files.load_arrays(arguments.draw)
-    manipulation = plugins.manipulation(arguments.manipulation, arguments.settings)
-    first = drawn["manipulated"][:SHOWN]  # S_m is in the order of discovery
-    clean = arrays["train_images"][first]
-    count = f"{len(first)} of the {len(drawn['manipulated'])} manipulated training images"
-    figure = sheet(
-        f"{arguments.label}, {arguments.manipulation}: {count}",
-        clean,
-        manipulation.alter(clean.copy()),
-        [about["classes"][label] for label in arrays["train_labels"][first]],
-        [about["classes"][label] for label in drawn["given_labels"][:SHOWN]],
-    )
-    for path in arguments.output:
-        with files.atomic(path) as temporary:
-            metadata = {"CreationDate": None} if path.suffix == ".pdf" else {"Software": None}
-            figure.savefig(temporary, metadata=metadata, dpi=300)
+    identity = identity_of(arguments)
+    arrays, about = files.load_arrays(identity.path("pictures"), Identity(identity.dataset))
+    truth, (training, _) = Truth.load(identity), TrainingView.load(identity)
+    first = truth.manipulated[:SHOWN]  # S_m is in random order
+    count = f"{len(first)} of the {len(truth.manipulated)} manipulated training images"
+    with paper():
+        figure = sheet(
+            f"{arguments.label}, {identity.manipulation}: {count}",
+            arrays["train_images"][first],
+            training.view.pictures(arrays["train_images"], first),
+            [about["classes"][label] for label in truth.true_labels[first]],
+            [about["classes"][label] for label in truth.given_labels[first]],
+        )
+        for path in arguments.output:
+            save(figure, path)
     log.info("%s", count)
 
 
 def sheet(title: str, clean: np.ndarray, altered: np.ndarray, true: list[str], given: list[str]) -> Figure:
     """Up to SHOWN clean images over the names of their true classes, altered ones over the given ones.
 
-    Images are uint8 (N, C, H, W) with one or three channels. What the adversary has changed is in colour.
+    Images are uint8 (N, C, H, W) with one or three channels. What the adversary has changed is in colour. To
+    be drawn and saved within `paper()`.
     """
-    with plt.rc_context(PAPER):
-        figure, (above, below) = plt.subplots(
-            2, SHOWN, figsize=(7.0, 2.5), squeeze=False, layout="constrained"
-        )
-        figure.suptitle(title, x=0.01, horizontalalignment="left")
-        for panel in [*above, *below]:
-            panel.set(xticks=[], yticks=[])
-            panel.spines[:].set_visible(False)
-        for column, (image, changed) in enumerate(zip(clean, altered, strict=True)):
-            _show(above[column], image, true[column])
-            _show(below[column], changed, given[column])
-            if given[column] != true[column]:
-                below[column].xaxis.label.set(color=CHANGED, weight="bold")
-            _frame(below[column], (image != changed).any(axis=0))
-        above[0].set_ylabel("clean image,\ntrue label")
-        below[0].set_ylabel("as manipulated,\ngiven label")
+    figure, (above, below) = plt.subplots(2, SHOWN, figsize=(7.0, 2.5), squeeze=False, layout="constrained")
+    figure.suptitle(title, x=0.01, horizontalalignment="left", size=8)
+    for panel in [*above, *below]:
+        panel.set(xticks=[], yticks=[])
+        panel.spines[:].set_visible(False)
+    for column, (image, changed) in enumerate(zip(clean, altered, strict=True)):
+        _show(above[column], image, true[column])
+        _show(below[column], changed, given[column])
+        if given[column] != true[column]:
+            below[column].xaxis.label.set(color=CHANGED, weight="bold")
+        _frame(below[column], (image != changed).any(axis=0))
+    above[0].set_ylabel("clean image,\ntrue label")
+    below[0].set_ylabel("as manipulated,\ngiven label")
     return figure
 
 
@@ -87,11 +78,7 @@ def _frame(panel: Axes, changed: np.ndarray) -> None:
 
 
 if __name__ == "__main__":
-    cli = parser(__doc__)
+    cli = parser(__doc__, *OF_RUN)
     cli.add_argument("--label", required=True, help="the dataset's name for readers")
-    cli.add_argument("--manipulation", required=True, choices=plugins.names("manipulations"))
-    cli.add_argument("--settings", type=json.loads, default={}, help="JSON: the manipulation's own settings")
-    cli.add_argument("--data", type=Path, required=True, help="the prepared dataset")
-    cli.add_argument("--draw", type=Path, required=True, help="S_m, as manipulate.py drew it")
     cli.add_argument("--output", type=Path, nargs="+", required=True, help="PDF and PNG files")
     run(main, cli)

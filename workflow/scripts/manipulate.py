@@ -1,48 +1,26 @@
-"""Draw the manipulated set S_m and the labels the adversary gives it."""
+"""Let the adversary act: write the developer's training view, the probes and, apart, the truth."""
 
 import argparse
 import json
-from pathlib import Path
 
-import numpy as np
-
-from redress import files, plugins
-from redress.data import Description
-from redress.errors import BadInputError
-from redress.job import log, parser, run
-from redress.seeds import generator_for
+from redress.adversary.act import act
+from redress.formats.identity import OF_RUN
+from redress.launch.job import add_uses, identity_of, log, parser, run
 
 
 def main(arguments: argparse.Namespace) -> None:
-    arrays, about = files.load_arrays(arguments.data)
-    images, labels = arrays["train_images"], arrays["train_labels"]
-    manipulation = plugins.manipulation(arguments.manipulation, arguments.settings)
-    per_class = np.bincount(labels, minlength=len(about["classes"])).tolist()
-    description = Description(
-        about["classes"], per_class, [], channels=images.shape[1], image_size=images.shape[2]
-    )
-    for key, problem in manipulation.problems(arguments.n, description):
-        raise BadInputError(f"{arguments.manipulation}.{key}: {problem}")
-    generator = generator_for(
-        "manipulation", arguments.dataset, arguments.manipulation, arguments.n, arguments.seed
-    )
-    manipulated, given_labels = manipulation.draw(labels, arguments.n, generator)
-    files.save_arrays(
-        arguments.output,
-        {"manipulated": manipulated, "given_labels": given_labels},
-        {"manipulation": arguments.manipulation, "settings": arguments.settings, "seed": arguments.seed},
-    )
-    changed = int((labels[manipulated] != given_labels).sum())
-    log.info("%d samples manipulated, %d of them with another label", len(manipulated), changed)
+    identity = identity_of(arguments)
+    done = act(identity, arguments.uses["manipulation"], arguments.settings)
+    about = {"settings": arguments.settings}
+    done.truth.save(identity, {"manipulation": arguments.uses["manipulation"], **about})
+    done.training_view.save(identity, {})
+    done.probes.save(identity, {})
+    changed = int((done.truth.true_labels != done.truth.given_labels).sum())
+    log.info("%d samples manipulated, %d of them with another label", len(done.truth.manipulated), changed)
 
 
 if __name__ == "__main__":
-    cli = parser(__doc__)
-    cli.add_argument("--dataset", required=True, help="its name in config")
-    cli.add_argument("--manipulation", required=True, choices=plugins.names("manipulations"))
-    cli.add_argument("--n", type=int, required=True, help="|S_m|")
-    cli.add_argument("--seed", type=int, required=True)
+    cli = parser(__doc__, *OF_RUN)
+    add_uses(cli)
     cli.add_argument("--settings", type=json.loads, default={}, help="JSON: the manipulation's own settings")
-    cli.add_argument("--data", type=Path, required=True, help="the prepared dataset")
-    cli.add_argument("--output", type=Path, required=True, help="safetensors file")
     run(main, cli)

@@ -4,39 +4,30 @@ import argparse
 import json
 from pathlib import Path
 
-from redress import files
-from redress.figures import draw
-from redress.job import log, parser, run
-from redress.reading import read_table
-from redress.styles import styles_of
+from redress.launch.job import log, parser, run
+from redress.report.figures import PAPER, draw
+from redress.report.paper import paper, save
+from redress.report.reading import read_table
+from redress.report.shown import Shown
 
 
 def main(arguments: argparse.Namespace) -> None:
-    candidates = read_table(arguments.candidates)
+    shown = Shown.from_json(arguments.shown)
+    candidates, selected = (read_table(arguments.tables / f"{name}.csv") for name in ("candidates", "selected"))
     originals = candidates[candidates["method"] == "original"]
-    selected = read_table(arguments.selected)
-    styles = styles_of(arguments.styles["methods"])
-    for name, (manipulation, column) in arguments.figures.items():
+    for name, (manipulation, measure) in shown.figures.items():
         if manipulation not in set(selected["manipulation"]):  # nothing of it is finished
             continue
-        figure = draw(selected, originals, manipulation, column, styles, arguments.styles["datasets"])
-        for ending, metadata in (("pdf", {"CreationDate": None}), ("png", {"Software": None})):
-            with files.atomic(arguments.output_folder / f"{name}.{ending}") as temporary:
-                figure.savefig(temporary, metadata=metadata, dpi=300)
+        with paper(**PAPER):
+            figure = draw(selected, originals, manipulation, measure, shown)
+            for ending in ("pdf", "png"):
+                save(figure, arguments.figures / f"{name}.{ending}")
         log.info("%s", name)
 
 
 if __name__ == "__main__":
     cli = parser(__doc__)
-    cli.add_argument("--candidates", type=Path, required=True, help="candidates.csv")
-    cli.add_argument("--selected", type=Path, required=True, help="selected.csv")
-    cli.add_argument("--figures", type=json.loads, required=True, help="JSON: name to [manipulation, column]")
-    cli.add_argument(
-        "--styles",
-        type=json.loads,
-        required=True,
-        help='JSON: {"methods": [[name, {"label": ..., "color": ..., "marker": ...}], ...],'
-        ' "datasets": {name: label}}',
-    )
-    cli.add_argument("--output-folder", type=Path, required=True)
+    cli.add_argument("--tables", type=Path, required=True, help="folder of candidates.csv and selected.csv")
+    cli.add_argument("--shown", type=json.loads, required=True, help="JSON: see redress/report/shown.py")
+    cli.add_argument("--figures", type=Path, required=True, help="folder for the figures")
     run(main, cli)

@@ -1,35 +1,18 @@
-"""Make the selected model again and keep its weights, after checking that it measures what was recorded."""
+"""Make the selected model again and keep its weights, after checking that it predicts what was recorded."""
 
 import argparse
-from pathlib import Path
 
-from redress import files
-from redress.candidate_job import CandidateJob, add_arguments
-from redress.errors import BadInputError
-from redress.job import log, parser, run
-from redress.records import MEASURED
+from redress.developer.keeping import keep_selected
+from redress.formats.identity import OF_CANDIDATES
+from redress.launch.job import add_setup, identity_of, log, parser, provenance, run, setup_of
 
 
 def main(arguments: argparse.Namespace) -> None:
-    selected = files.read_json(arguments.selection, "selected")["selected"]
-    if selected is None:
-        log.info("every candidate diverged: there is no model to save, the file stays empty")
-        files.save_arrays(arguments.output, {}, {"made_from": files.sha256(arguments.selection)})
-        return
-    model, result = CandidateJob(arguments, "save_model.py").run(selected["hyperparameters"])
-    different = [figure for figure in MEASURED if result[figure] != selected[figure]]
-    if different:
-        raise BadInputError(
-            f"the model made again differs from {arguments.selection} in {', '.join(different)}: "
-            "other hardware, versions or threads than the recorded ones?"
-        )
-    weights = {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
-    files.save_arrays(arguments.output, weights, {**result, "made_from": files.sha256(arguments.selection)})
+    identity, setup = identity_of(arguments), setup_of(arguments)
+    log.info(keep_selected(identity, arguments.uses, setup, provenance(arguments)))
 
 
 if __name__ == "__main__":
-    cli = parser(__doc__)
-    add_arguments(cli)
-    cli.add_argument("--selection", type=Path, required=True, help="what selection.py chose")
-    cli.add_argument("--output", type=Path, required=True, help="safetensors file with the weights")
+    cli = parser(__doc__, *OF_CANDIDATES)
+    add_setup(cli)
     run(main, cli)

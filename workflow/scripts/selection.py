@@ -1,36 +1,29 @@
-"""Select the best candidate of one (method, |S_f|) by validation accuracy and deletion change."""
+"""Select the best candidate of every method and deletion set of one original model, with what a developer has."""
 
 import argparse
 import json
-from pathlib import Path
 
-from redress import files
-from redress.job import log, parser, run
-from redress.selection import WEIGHTS, oracle, score, select
-
-NEEDED = ("hyperparameters", "validation_accuracy", "deletion_change", "removal_test")
+from redress.developer.selection import select_all
+from redress.formats import files
+from redress.formats.measures import measures
+from redress.formats.plan import Block
+from redress.formats.identity import OF_ORIGINAL
+from redress.launch.job import identity_of, log, parser, run
 
 
 def main(arguments: argparse.Namespace) -> None:
-    records = [files.read_json(path, *NEEDED) for path in arguments.candidates]
-    chosen = select(records, arguments.weights)
-    result = {
-        "selected": chosen,
-        "score": chosen and score(chosen, arguments.weights),
-        "oracle": oracle(records),
-        "weights": arguments.weights,
-        "candidates": records,
-    }
-    files.write_json(arguments.output, result)
-    if chosen is None:
-        log.info("all %d candidates diverged: nothing to select", len(records))
-    else:
-        log.info("of %d candidates: %s, score %.4f", len(records), chosen["hyperparameters"], result["score"])
+    identity = identity_of(arguments)
+    known = {name: one for name, one in measures(arguments.measures).items() if one.owner == "developer"}
+    records = select_all(identity, map(Block.from_json, arguments.blocks), known, arguments.weights)
+    files.write_json(arguments.output or identity.path("selection"), {"selections": records}, identity)
+    alive = sum(record["selected"] is not None for record in records)
+    log.info("%d deletion sets and methods, something selected for %d of them", len(records), alive)
 
 
 if __name__ == "__main__":
-    cli = parser(__doc__)
-    cli.add_argument("--candidates", type=Path, nargs="+", required=True, help="results, in grid order")
-    cli.add_argument("--weights", type=json.loads, default=WEIGHTS, help="JSON: a weight for each figure")
-    cli.add_argument("--output", type=Path, required=True, help="JSON file")
+    cli = parser(__doc__, *OF_ORIGINAL)
+    cli.add_argument("--blocks", type=json.loads, required=True, help="JSON: what was run, see formats/plan.py")
+    cli.add_argument("--measures", nargs="+", required=True, help="files in redress/plugins/measures/")
+    cli.add_argument("--weights", type=json.loads, required=True, help="JSON: a weight for each measure")
+    cli.add_argument("--output", help="JSON file instead of the usual one")
     run(main, cli)

@@ -1,24 +1,27 @@
 """Sum the methods up: means over seeds, intervals, differences to the original and to exact unlearning."""
 
 import argparse
+import json
 from pathlib import Path
 
-from redress import files
-from redress.job import log, parser, run
-from redress.reading import read_table
-from redress.statistics import summarise
+from redress.formats import files
+from redress.launch.job import log, parser, run
+from redress.referee.statistics import summarise
+from redress.report.reading import read_table
+from redress.report.shown import Shown
 
 
 def main(arguments: argparse.Namespace) -> None:
-    summary = summarise(read_table(arguments.candidates), read_table(arguments.selected))
-    with files.atomic(arguments.output) as temporary:
+    shown = Shown.from_json(arguments.shown)
+    candidates, selected = (read_table(arguments.tables / f"{name}.csv") for name in ("candidates", "selected"))
+    summary = summarise(candidates, selected, shown.measures, shown.makers)
+    with files.atomic(arguments.tables / "summary.csv") as temporary:
         summary.to_csv(temporary, index=False)
     log.info("%d rows", len(summary))
 
 
 if __name__ == "__main__":
     cli = parser(__doc__)
-    cli.add_argument("--candidates", type=Path, required=True, help="candidates.csv")
-    cli.add_argument("--selected", type=Path, required=True, help="selected.csv")
-    cli.add_argument("--output", type=Path, required=True, help="CSV to write")
+    cli.add_argument("--tables", type=Path, required=True, help="folder of candidates.csv and selected.csv")
+    cli.add_argument("--shown", type=json.loads, required=True, help="JSON: see redress/report/shown.py")
     run(main, cli)

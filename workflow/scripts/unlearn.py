@@ -1,42 +1,32 @@
-"""Run one or several candidates of a method on one deletion set, and measure what comes out."""
+"""Run one or several candidates of a method on one deletion set, and see what comes out predicts."""
 
 import argparse
 import json
-from pathlib import Path
 
-from redress import files
-from redress.candidate_job import CandidateJob, add_arguments
-from redress.candidates import candidate_name
-from redress.job import log, parser, run
+from redress.developer.candidate_job import CandidateJob
+from redress.formats.candidates import candidate_name
+from redress.formats.identity import OF_CANDIDATES
+from redress.launch.job import add_setup, identity_of, log, parser, provenance, run, setup_of
 
 
 def main(arguments: argparse.Namespace) -> None:
-    job = CandidateJob(arguments, "unlearn.py")
+    identity = identity_of(arguments)
+    job = CandidateJob(identity, arguments.uses, setup_of(arguments), provenance(arguments))
     for hyperparameters in arguments.candidates:
         name = candidate_name(hyperparameters)
-        _, result = job.run(hyperparameters)
-        files.write_json(arguments.output_folder / f"{name}.json", result)
-        if result["validation_accuracy"] is None:
-            log.info("%s %s: diverged", arguments.method, name)
-        else:
-            log.info(
-                "%s %s: validation accuracy %.4f, deletion change %.4f, %.2f s",
-                arguments.method,
-                name,
-                result["validation_accuracy"],
-                result["deletion_change"],
-                result["unlearn_seconds"],
-            )
+        _, predictions = job.run(hyperparameters)
+        predictions.save("candidate", identity.having(candidate=name))
+        end = "diverged after" if predictions.diverged else "took"
+        log.info("%s %s %s %.2f s", identity.method, name, end, predictions.about["unlearn_seconds"])
 
 
 if __name__ == "__main__":
-    cli = parser(__doc__)
-    add_arguments(cli)
+    cli = parser(__doc__, *OF_CANDIDATES)
+    add_setup(cli)
     cli.add_argument(
         "--candidates",
         type=json.loads,
         default=[{}],
         help='JSON list of hyperparameters, such as [{"alpha": 0.1}, {"alpha": 1}]',
     )
-    cli.add_argument("--output-folder", type=Path, required=True, help="gets one JSON file per candidate")
     run(main, cli)

@@ -1,1 +1,1 @@
-"""The protocol of corrective unlearning: what every stage of the pipeline shares."""
+"""Corrective machine unlearning by parties: an adversary, a developer and a referee, each in a room of its own."""

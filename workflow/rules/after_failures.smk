@@ -1,0 +1,112 @@
+"""After jobs failed: tables, figures and the page of what is done, with a table of what is not."""
+
+import csv
+import shutil
+import subprocess
+from dataclasses import replace
+
+INCOMPLETE = "results/incomplete"
+LACKING = ["dataset", "manipulation", "n", "seed", "maker", "method", "discovery", "share"]
+
+
+def collect_what_there_is():
+    """Make them in a folder of their own.
+
+    The complete ones are removed: by now they are outdated, and nobody should take them for results.
+    """
+    unfinished = [job for job in workflow.dag.needrun_jobs() if not job.is_group()]
+    if "collect" not in [job.rule.name for job in unfinished]:
+        return
+    for path in [*table_files(), *figure_files("pdf", "png"), "results/report.html"]:
+        Path(path).unlink(missing_ok=True)
+    shutil.rmtree(INCOMPLETE, ignore_errors=True)
+    outdated = {str(path) for job in unfinished for path in job.output}
+
+    def there(identity, *kinds):
+        paths = [identity.path(kind) for kind in kinds]
+        return all(path not in outdated and Path(path).exists() for path in paths)
+
+    missing = []
+    for original in experiment.originals():
+        blocks, lacking = finished_blocks(original, there)
+        if not there(original, "training_set", "probes", "truth", "predictions") or not measured(
+            original, blocks
+        ):
+            lacking = [original, *(cell for cell, _ in cells() if cell.original == original)]
+        missing += lacking
+    if not missing:  # it is the last stages that failed
+        return
+    try:
+        write_missing(missing)
+        make_tables_and_page()
+    except (OSError, subprocess.CalledProcessError):
+        told = "no tables of the others could be made"
+    else:
+        told = f"{INCOMPLETE}/missing.csv lists them, and {INCOMPLETE}/report.html shows the others"
+    number = f"{len(missing)} result{' is' if len(missing) == 1 else 's are'} missing"
+    print(f"{number}: {told}", file=sys.stderr)
+
+
+def finished_blocks(original, there):
+    """What has been run on an original model to its end, and the deletion sets where something lacks."""
+    blocks, lacking = [], []
+    for block in experiment.blocks(original.maker):
+        done = []
+        for cell in block.cells(original):
+            candidates = (cell.having(candidate=name) for name in block.candidates)
+            if there(cell, "deletion_set") and all(there(one, "candidate") for one in candidates):
+                done.append(cell.share)
+            else:
+                lacking.append(cell)
+        if done:
+            blocks.append(replace(block, shares=tuple(done)))
+    return blocks, lacking
+
+
+def measured(original, blocks):
+    """Select and measure what is finished of an original model; whether that went well."""
+    selection, measures = (
+        original.path(kind).replace("results/", f"{INCOMPLETE}/", 1)
+        for kind in ("selection", "measures")
+    )
+    try:
+        run_script("selection", experiment.selection_job(original, blocks), "--output", selection)
+        told = experiment.measure_job(original, blocks)
+        run_script("measure", told, "--selection", selection, "--output", measures)
+    except subprocess.CalledProcessError:
+        return False
+    return True
+
+
+def write_missing(missing):
+    """List what lacks."""
+    with open(f"{INCOMPLETE}/missing.csv", "w", newline="", encoding="utf-8") as file:
+        rows = csv.DictWriter(file, LACKING, extrasaction="ignore")
+        rows.writeheader()
+        rows.writerows({"method": "original", **identity.names} for identity in missing)
+
+
+def make_tables_and_page():
+    """The last stages, told of the other folder."""
+    shown = [path for path in example_files("png") if Path(path).exists()]
+    page = f"{INCOMPLETE}/report.html"
+    run_script("collect", experiment.collect_job(INCOMPLETE), "--root", INCOMPLETE, "--partial")
+    run_script("summarise", experiment.summarise_job(INCOMPLETE))
+    run_script("plot", experiment.plot_job(INCOMPLETE, INCOMPLETE))
+    told = f"{experiment.page_job(INCOMPLETE, INCOMPLETE, page)} {experiment.page_also(COMMAND, shown)}"
+    run_script("page", told, "--missing", f"{INCOMPLETE}/missing.csv")
+
+
+def run_script(name, told, *more):
+    """Run the script `name` with the command line `told`; raises CalledProcessError where it fails."""
+    command = [sys.executable, SCRIPTS / f"{name}.py", *shlex.split(told), *more]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+onsuccess:
+    shutil.rmtree(INCOMPLETE, ignore_errors=True)
+
+
+onerror:
+    if workflow.is_main_process:
+        collect_what_there_is()

@@ -1,0 +1,25 @@
+# Who finds what of S_m. No job after this one knows how a deletion set came about.
+rule discover:
+    input:
+        PLACES["true_labels"],
+        PLACES["training_set"],
+        PLACES["truth"],
+        log=lambda wc: (
+            expand(PLACES["training_log"], **wc) if experiment.needs_margins(wc.discovery) else []
+        ),
+    output:
+        PLACES["deletion_set"].replace("{expansion}", PLAIN),
+    log:
+        f"{ORIGINAL_LOGS}/deletion_sets/{PLAIN}/{{discovery}}/{{share}}.log",
+    localrule: True
+    conda:
+        "../../envs/training.yaml"
+    params:
+        **job(
+            "discover",
+            experiment.discover_job,
+            lambda wc: experiment.sources("discover", discoveries=wc.discovery),
+            expansion=PLAIN,
+        ),
+    shell:
+        JOB

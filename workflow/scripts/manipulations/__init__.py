@@ -1,1 +1,0 @@
-"""One file per manipulation: a subclass of `redress.manipulation.Manipulation`."""

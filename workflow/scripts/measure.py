@@ -1,0 +1,30 @@
+"""Measure every model of one original model against the truth, from what the models predict."""
+
+import argparse
+import json
+
+from redress.formats import files
+from redress.formats.measures import measures
+from redress.formats.plan import Block
+from redress.formats.identity import OF_ORIGINAL
+from redress.launch.job import identity_of, log, parser, run
+from redress.referee.measuring import measure_all
+
+
+def main(arguments: argparse.Namespace) -> None:
+    identity = identity_of(arguments)
+    path = arguments.selection or identity.path("selection")
+    selections = files.read_json(path, identity, "selections")["selections"]
+    blocks = [Block.from_json(block) for block in arguments.blocks]
+    measured = measure_all(identity, blocks, measures(arguments.measures), selections)
+    files.write_json(arguments.output or identity.path("measures"), measured, identity)
+    log.info("%d candidates, %d selected", len(measured["candidates"]), len(measured["selected"]))
+
+
+if __name__ == "__main__":
+    cli = parser(__doc__, *OF_ORIGINAL)
+    cli.add_argument("--blocks", type=json.loads, required=True, help="JSON: what was run, see formats/plan.py")
+    cli.add_argument("--measures", nargs="+", required=True, help="files in redress/plugins/measures/")
+    cli.add_argument("--selection", help="JSON file of selection.py instead of the usual one")
+    cli.add_argument("--output", help="JSON file instead of the usual one")
+    run(main, cli)

@@ -1,0 +1,54 @@
+"""Growing a deletion set: what looks like the samples that were found may belong to them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from redress.developer.bench import Bench
+from redress.developer.task import Expanded, Known
+from redress.formats.contents import DeletionSet, check_deletion
+from redress.formats.errors import BadInputError
+from redress.formats.identity import PLAIN, Identity
+from redress.formats.recipe import Setup
+from redress.launch.device import Stopwatch
+from redress.plugins import load
+
+
+def expand(
+    identity: Identity,
+    uses: Mapping[str, str],
+    setup: Setup,
+    settings: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> tuple[int, int]:
+    """Let the expansion `uses["expansion"]` grow the deletion set that `identity` names, and write it.
+
+    Returns how many samples it had and has.
+    """
+    bench = Bench(identity.having(expansion=PLAIN), uses, setup)
+    deletion, original, margins = bench.deletion_set(), bench.original(), bench.margins()
+    seed = bench.seed("expansion", uses["expansion"], float(identity.fraction or 0))
+    torch.manual_seed(seed)
+    known = Known(
+        original=original,
+        training_set=bench.training_set.copy(),
+        deletion=deletion.clone(),
+        samples=bench.samples,
+        recipe=bench.recipe,
+        device=bench.device,
+        margins=margins,
+        seed=seed,
+    )
+    where = f"expansions/{uses['expansion']}.py"
+    with Stopwatch(bench.device) as stopwatch:
+        expanded = load("expansions", uses["expansion"]).expand(known, **settings)
+    if not isinstance(expanded, Expanded):
+        raise BadInputError(f"{where}: expand() returned {type(expanded).__name__} instead of Expanded")
+    indices = check_deletion(expanded.deletion.cpu().numpy(), len(bench.samples), where)
+    scores = expanded.scores.float().cpu().numpy()
+    if scores.shape != (len(bench.samples),):
+        raise BadInputError(f"{where}: scores have shape {scores.shape}, not ({len(bench.samples)},)")
+    about = {"seconds": stopwatch.seconds, "made_from": bench.seals, "provenance": provenance}
+    DeletionSet(indices, scores).save(identity, about)
+    return len(deletion), len(indices)

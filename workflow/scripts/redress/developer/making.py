@@ -1,0 +1,53 @@
+"""Making an original model: the developer's training run, before anything is known to be wrong."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+
+from redress.developer.bench import Bench, as_arrays, checked_model
+from redress.developer.margins import MarginLog
+from redress.developer.prediction import Predictor
+from redress.developer.task import Training
+from redress.formats import files
+from redress.formats.identity import Identity
+from redress.formats.recipe import Setup
+from redress.launch.device import Stopwatch, device_name, peak_memory_mb
+from redress.plugins import load
+
+
+def make_original(
+    identity: Identity,
+    uses: Mapping[str, str],
+    setup: Setup,
+    settings: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> float:
+    """Let the maker `uses["maker"]` make M_o; write its weights, its margin log and its predictions.
+
+    Initialisation and batches are those of the seed, whoever the maker. Returns the seconds it took.
+    """
+    bench = Bench(identity, uses, setup)
+    margins = MarginLog()
+    training = Training(
+        training_set=bench.training_set,
+        samples=bench.samples,
+        recipe=bench.recipe,
+        device=bench.device,
+        new_model=partial(bench.new_model, bench.seed("original", "initialisation")),
+        batches=torch.Generator().manual_seed(bench.seed("original", "batches")),
+        margins=margins,
+    )
+    torch.manual_seed(bench.seed("original", "global"))
+    make = load("originals", uses["maker"]).make
+    with Stopwatch(bench.device) as stopwatch:
+        model = make(training, **settings)
+    checked_model(model, f"originals/{uses['maker']}.py: make()")
+    about = {"train_seconds": stopwatch.seconds, "made_from": bench.seals, "provenance": provenance}
+    files.save_arrays(identity.path("original"), as_arrays(model.state_dict()), about, identity)
+    log = {"margins": margins.array(len(bench.samples))}
+    files.save_arrays(identity.path("training_log"), log, {}, identity)
+    measured = {"device": device_name(bench.device), "peak_memory_mb": peak_memory_mb(bench.device)}
+    Predictor(bench).predict(model, {**about, **measured}).save("predictions", identity)
+    return stopwatch.seconds

@@ -1,0 +1,127 @@
+"""The learning algorithm A: SGD by the recipe's schedule, for a stated number of steps."""
+
+import logging
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.sgd import sgd
+
+from redress.developer.margins import MarginLog
+from redress.developer.training_set import TrainingSet
+from redress.formats.recipe import Recipe, learning_rate_at
+
+log = logging.getLogger("redress")
+
+Loss = Callable[[nn.Module, Tensor, Tensor, Tensor], Tensor]
+"""(model, images (B, C, H, W), given labels (B,), indices (B,)) to a scalar."""
+
+PROGRESS_SECONDS = 5.0
+
+
+def task_loss(model: nn.Module, images: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
+    """Cross-entropy with the given labels."""
+    return functional.cross_entropy(model(images), labels)
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware multiplies in bfloat16, rather than PyTorch imitating it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    known = torch.cpu.get_capabilities()
+    return any(known.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def autocast(device: torch.device, recipe: Recipe) -> torch.autocast:
+    """The precision of forward passes: the recipe's, `auto` being bfloat16 where the hardware has it."""
+    wanted = has_bfloat16(device) if recipe.precision == "auto" else recipe.precision == "bfloat16"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted)
+
+
+class Descent:
+    """SGD on a model, its learning rate following the recipe's schedule stretched over `steps` steps.
+
+    `learning_rate` replaces the recipe's peak. Puts the model in training mode.
+    """
+
+    def __init__(
+        self, model: nn.Module, recipe: Recipe, steps: int, learning_rate: float | None = None
+    ) -> None:
+        self.steps, self.done = steps, 0
+        self._recipe, self._peak = recipe, learning_rate
+        self._started = self._reported = time.perf_counter()
+        self._samples = 0
+        self._parameters: list[Tensor] = [p for p in model.train().parameters() if p.requires_grad]
+        self._momentum: list[Tensor | None] = [None] * len(self._parameters)
+
+    @property
+    def finished(self) -> bool:
+        return self.done >= self.steps
+
+    def step(self, loss: Tensor, samples: int) -> None:
+        """Descend `loss`, the mean over a batch of `samples` samples, by one step."""
+        self.done += 1
+        gradients = torch.autograd.grad(loss, self._parameters)
+        # The function behind torch.optim.SGD: the class imports the compiler, which takes a second.
+        with torch.no_grad():
+            sgd(
+                self._parameters,
+                list(gradients),
+                self._momentum,
+                foreach=True,
+                weight_decay=self._recipe.weight_decay,
+                momentum=self._recipe.momentum,
+                lr=learning_rate_at(self.done, self.steps, self._recipe, self._peak),
+                dampening=0,
+                nesterov=False,
+                maximize=False,
+            )
+        self._samples += samples
+        self._report(loss)
+
+    def _report(self, loss: Tensor) -> None:
+        now = time.perf_counter()
+        if now - self._reported < PROGRESS_SECONDS and not self.finished:
+            return
+        self._reported, elapsed = now, now - self._started
+        log.info(
+            "step %d/%d, loss %.4f, %.0f samples/s, %.0f s left",
+            self.done,
+            self.steps,
+            loss.item(),
+            self._samples / elapsed,
+            elapsed / self.done * (self.steps - self.done),
+        )
+
+
+def train(
+    model: nn.Module,
+    training_set: TrainingSet,
+    indices: Tensor,
+    recipe: Recipe,
+    *,
+    steps: int,
+    generator: torch.Generator,
+    loss: Loss = task_loss,
+    margins: MarginLog | None = None,
+) -> nn.Module:
+    """Train `model` in place on `indices` of the training set by A for `steps` steps, and return it.
+
+    Every batch has the recipe's batch size (see `TrainingSet.stream`). The final weights are the result:
+    nothing is picked along the way. `margins` gets those of every sample each time it is visited.
+    """
+    descent = Descent(model, recipe, steps)
+    watching = margins.watch(model) if margins else None
+    for batch, images, labels in training_set.stream(indices, recipe.batch_size, generator):
+        with autocast(images.device, recipe):
+            value = loss(model, images, labels, batch)
+        if margins:
+            margins.record(batch, labels)
+        descent.step(value, len(batch))
+        if descent.finished:
+            if watching:
+                watching.remove()
+            return model
+    raise AssertionError("a stream of batches has no end")

@@ -1,0 +1,191 @@
+"""What the files between the parties hold, each with the way to write and to read it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from redress.formats import files
+from redress.formats.alterations import View
+from redress.formats.errors import BadInputError, DamagedFileError
+from redress.formats.identity import Identity
+
+DIVERGED = "diverged"
+
+
+@dataclass(frozen=True)
+class TrainingView:
+    """S_tr as the developer has it: `training_set.safetensors`."""
+
+    view: View
+    given_labels: np.ndarray
+    """int64 (N,)."""
+    labels_in_doubt: bool
+    """Whether given labels may be wrong; who looks at some found samples sees that."""
+
+    def save(self, identity: Identity, about: Mapping[str, Any]) -> None:
+        arrays = {"given_labels": self.given_labels, **self.view.arrays("train")}
+        about = {**about, "labels_in_doubt": self.labels_in_doubt}
+        files.save_arrays(identity.path("training_set"), arrays, about, identity)
+
+    @classmethod
+    def load(cls, identity: Identity) -> "tuple[TrainingView, str]":
+        """The view of `identity.run` and its file's seal."""
+        arrays, about = files.load_arrays(identity.path("training_set"), identity.run)
+        view = View.from_arrays("train", "train", arrays)
+        return cls(view, arrays["given_labels"], about["labels_in_doubt"]), about["seal"]
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Unlabelled pictures of which predictions are wanted, in sets whose meaning only the truth knows."""
+
+    sets: tuple[View, ...]
+
+    def save(self, identity: Identity, about: Mapping[str, Any]) -> None:
+        arrays = {
+            name: array for i, probe in enumerate(self.sets) for name, array in probe.arrays(f"{i}").items()
+        }
+        about = {**about, "splits": [probe.split for probe in self.sets]}
+        files.save_arrays(identity.path("probes"), arrays, about, identity)
+
+    @classmethod
+    def load(cls, identity: Identity) -> "Probes":
+        """The probes of `identity.run`."""
+        arrays, about = files.load_arrays(identity.path("probes"), identity.run)
+        return cls(tuple(View.from_arrays(f"{i}", split, arrays) for i, split in enumerate(about["splits"])))
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What only adversary and referee know: `results/truth/`."""
+
+    manipulated: np.ndarray
+    """S_m in the order in which it was drawn, int64 (|S_m|,)."""
+    true_labels: np.ndarray
+    """Of all training samples, int64 (N,)."""
+    given_labels: np.ndarray
+    test_labels: np.ndarray
+    affected: np.ndarray
+    """Test samples that, altered, lie in D_m: indices."""
+    unaffected: np.ndarray
+    """Test samples that, as they are, lie outside D_m: indices."""
+    probes: Mapping[str, int]
+    """Which set of the probes is `affected`, `unaffected` and `manipulated`."""
+    attack_target: int | None
+    seal: str = ""
+
+    def save(self, identity: Identity, about: Mapping[str, Any]) -> None:
+        arrays = {"manipulated": self.manipulated, "affected": self.affected, "unaffected": self.unaffected}
+        about = {**about, "probes": dict(self.probes), "attack_target": self.attack_target}
+        files.save_arrays(identity.path("truth"), arrays, about, identity)
+
+    @classmethod
+    def load(cls, identity: Identity) -> "Truth":
+        """The truth about `identity.run`."""
+        run = identity.run
+        arrays, about = files.load_arrays(run.path("truth"), run)
+        labels, _ = files.load_arrays(run.path("true_labels"), Identity(run.dataset))
+        return cls(
+            **arrays,
+            true_labels=labels["train_labels"],
+            given_labels=TrainingView.load(run)[0].given_labels,
+            test_labels=labels["test_labels"],
+            probes=about["probes"],
+            attack_target=about["attack_target"],
+            seal=about["seal"],
+        )
+
+
+@dataclass(frozen=True)
+class DeletionSet:
+    """S_f: sample indices, and nothing of how they were found."""
+
+    indices: np.ndarray
+    """int64 (|S_f|,), in the order in which somebody found them."""
+    scores: np.ndarray | None = None
+    """Of a grown set the ranking it came from, float32 (N,): the higher, the likelier manipulated."""
+
+    def save(self, identity: Identity, about: Mapping[str, Any]) -> None:
+        arrays = {"indices": self.indices}
+        if self.scores is not None:
+            arrays["scores"] = self.scores
+        files.save_arrays(identity.path("deletion_set"), arrays, about, identity)
+
+    @classmethod
+    def load(cls, identity: Identity) -> "tuple[DeletionSet, str]":
+        """The deletion set that `identity` names, and its file's seal."""
+        identity = identity.original.having(
+            discovery=identity.discovery, share=identity.share, expansion=identity.expansion
+        )
+        arrays, about = files.load_arrays(identity.path("deletion_set"), identity)
+        return cls(arrays["indices"], arrays.get("scores")), about["seal"]
+
+
+def check_samples(indices: np.ndarray, samples: int, what: str) -> np.ndarray:
+    """`indices` as int64 (K,): at least one, each once, of 0 to `samples` - 1. Else raise BadInputError.
+
+    `what` says whose they are, for the message.
+    """
+    indices = np.asarray(indices)
+    if indices.ndim != 1 or indices.dtype.kind not in "iu":
+        found = f"{indices.dtype} {indices.shape}"
+        raise BadInputError(f"{what}: sample indices must be integers (K,), not {found}")
+    if not len(indices):
+        raise BadInputError(f"{what}: names no sample; at least one is needed")
+    indices = indices.astype(np.int64)
+    absent = indices[(indices < 0) | (indices >= samples)]
+    if len(absent):
+        raise BadInputError(f"{what}: there is no sample {absent[0]}; they go from 0 to {samples - 1}")
+    values, counts = np.unique(indices, return_counts=True)
+    if counts.max() > 1:
+        raise BadInputError(f"{what}: names sample {values[counts > 1][0]} more than once")
+    return indices
+
+
+def check_deletion(indices: np.ndarray, samples: int, what: str) -> np.ndarray:
+    """The same for a deletion set, which must leave something to learn from."""
+    indices = check_samples(indices, samples, what)
+    if len(indices) == samples:
+        raise BadInputError(f"{what}: names all {samples} training samples; at least one must be left")
+    return indices
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Classes that a model predicts, uint8 or uint16; `about` says what it took to make the model."""
+
+    validation: np.ndarray
+    deletion: np.ndarray
+    """On S_f, in its order; none of an original model, which knows no S_f."""
+    probes: tuple[np.ndarray, ...]
+    about: Mapping[str, Any]
+    diverged: bool = False
+    """Whether a logit was not finite; then there are no predictions."""
+
+    def save(self, kind: str, identity: Identity) -> None:
+        arrays = {"validation": self.validation, "deletion": self.deletion}
+        arrays |= {f"probe{i}": predicted for i, predicted in enumerate(self.probes)}
+        about = {**self.about, DIVERGED: self.diverged}
+        files.save_arrays(identity.path(kind), arrays, about, identity)
+
+    @classmethod
+    def load(cls, kind: str, identity: Identity) -> "Predictions":
+        """Those of a `candidate` or, kind `predictions`, of an original model."""
+        path = identity.path(kind)
+        arrays, about = files.load_arrays(path, identity)
+        try:
+            probes = [arrays[f"probe{i}"] for i in range(len(arrays) - 2)]
+            return cls(
+                arrays["validation"], arrays["deletion"], tuple(probes), about, bool(about.pop(DIVERGED))
+            )
+        except KeyError as error:
+            raise DamagedFileError(path, f"does not hold {error}") from error
+
+    def check_made_from(self, kind: str, identity: Identity, seals: Mapping[str, str]) -> None:
+        """Raise DamagedFileError unless the model was made from the files that have these seals, by kind."""
+        made_from = self.about["made_from"]
+        other = [identity.path(one) for one, seal in seals.items() if made_from.get(one) != seal]
+        if other:
+            raise DamagedFileError(identity.path(kind), f"was made from another {' and '.join(other)}")

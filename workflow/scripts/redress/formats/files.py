@@ -1,0 +1,153 @@
+"""Reading and writing results: always atomically, never through pickle, tensors with their SHA-256."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from redress.formats.errors import DamagedFileError
+from redress.formats.identity import Identity
+
+if TYPE_CHECKING:  # not imported by jobs that read and write JSON alone
+    import numpy as np
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path`, renamed to it when the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, content: Mapping[str, Any], identity: Identity) -> None:
+    """Write `content` as JSON, with what it is and, as a last key, the SHA-256 of it all.
+
+    NaN and infinity, which JSON does not have, raise ValueError.
+    """
+    content = {"identity": identity.names, **content}
+    sealed = {**content, "sha256": _digest_of_json(content)}
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(sealed, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path, identity: Identity, *keys: str) -> dict[str, Any]:
+    """What `write_json` wrote: an object that has `keys`, the record of what `identity` names.
+
+    Raises DamagedFileError where the file holds anything else or has been altered.
+    """
+    try:
+        content = json.loads(Path(path).read_text(), parse_constant=_no_number)
+    except ValueError as error:
+        raise DamagedFileError(path, "not valid JSON") from error
+    if not isinstance(content, dict) or not content.keys() >= {*keys, "sha256"}:
+        raise DamagedFileError(path, "not the record it should be")
+    if content.pop("sha256") != _digest_of_json(content):
+        raise DamagedFileError(path, "its content does not match its SHA-256")
+    _check_identity(path, content, identity)
+    return content
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _check_identity(path: str | Path, about: Mapping[str, Any], expected: Identity) -> None:
+    """Raise DamagedFileError unless a file says that it is what was looked for in its place."""
+    found, names = about.get("identity"), expected.names
+    if found == names:
+        return
+    if not isinstance(found, dict) or found.keys() != names.keys():
+        raise DamagedFileError(path, "is not the kind of result that belongs here")
+    other = ", ".join(f"{key} {found[key]}, not {names[key]}" for key in names if found[key] != names[key])
+    raise DamagedFileError(path, f"is another result's file: of {other}")
+
+
+def _digest_of_json(content: Mapping[str, Any]) -> str:
+    """SHA-256 of `content`, whatever its order and white space in a file."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file's bytes."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def digest_of(arrays: "Mapping[str, np.ndarray]") -> str:
+    """SHA-256 over names, dtypes, shapes and bytes of `arrays`."""
+    import numpy as np
+
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name], order="C")
+        digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        digest.update(array.reshape(-1).data)
+    return digest.hexdigest()
+
+
+def save_arrays(
+    path: str | Path, arrays: "Mapping[str, np.ndarray]", about: Mapping[str, Any], identity: Identity
+) -> None:
+    """Write `arrays` as safetensors; `about` (anything JSON can hold), what the file is and a SHA-256 go
+    into the header.
+
+    Equal content gives equal bytes.
+    """
+    import numpy as np
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    about = {**about, "identity": identity.names, "kind": identity.kind_at(path)}
+    text = json.dumps(about, sort_keys=True, allow_nan=False)
+    # A single key: safetensors writes several in random order.
+    header = {"redress": json.dumps({"about": text, "sha256": _seal(arrays, text)}, sort_keys=True)}
+    with atomic(path) as temporary:
+        try:
+            save_file(arrays, temporary, metadata=header)
+        except SafetensorError as error:  # a full disk, for instance
+            raise OSError(f"{path}: {error}") from error
+
+
+def load_arrays(path: str | Path, identity: Identity) -> "tuple[dict[str, np.ndarray], dict[str, Any]]":
+    """What `save_arrays` wrote as what `identity` names: the arrays and `about`, with the file's `seal`.
+
+    Raises DamagedFileError if the file is truncated, anything in it has changed since, or it is another
+    result's.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            header = json.loads(file.metadata()["redress"])
+        if _seal(arrays, header["about"]) != header["sha256"]:
+            raise DamagedFileError(path, "its content does not match its SHA-256")
+        about = json.loads(header["about"])
+        _check_identity(path, about, identity)
+        if identity.kind_at(path) not in (None, about["kind"]):
+            raise DamagedFileError(path, f"is the file of other results: {about['kind']}")
+        return arrays, {**about, "seal": header["sha256"]}
+    except FileNotFoundError:
+        raise
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, DamagedFileError):
+            raise
+        raise DamagedFileError(path, f"cannot be read ({error})") from error
+
+
+def _seal(arrays: "Mapping[str, np.ndarray]", about: str) -> str:
+    """SHA-256 over all that a file holds."""
+    return hashlib.sha256(f"{digest_of(arrays)} {about}".encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""The shell around a job: command line, device, log, one-line errors. Imports no other room's business."""

@@ -1,0 +1,1 @@
+"""What a config asks for, checked before anything runs. Imports no PyTorch."""

@@ -1,0 +1,288 @@
+"""Whether a config makes sense, found out before anything runs: one line for what does not."""
+
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from redress import plugins
+from redress.formats.candidates import candidate_name, canonical_number, expand
+from redress.formats.errors import BadInputError
+from redress.formats.identity import PLAIN
+from redress.plan import signatures
+
+SCHEMA = Path(__file__).resolve().parents[3] / "schemas" / "config.schema.yaml"
+
+
+FUNCTIONS = {
+    "originals": "make",
+    "discoveries": "discover",
+    "expansions": "expand",
+    "methods": "unlearn",
+    "models": "build",
+    "datasets": "describe",
+}
+"""The function that takes a plug-in's settings, by package."""
+
+GONE = {
+    ("resources", "evaluate"): "there is no such stage any more: `train` sees what the original model predicts",
+}
+"""Keys of earlier versions, and what stands in their place."""
+
+
+class ConfigError(BadInputError):
+    """A config that cannot be run; the message names the key, what is wrong and what is allowed."""
+
+    def __init__(self, path: Iterable[str | int], problem: str):
+        path = list(path)
+        super().__init__(f"{_dotted(path)}: {problem}".replace("\n", "\\n"))
+        self.key = path[0] if path else None
+
+
+def _dotted(path: Iterable[str | int]) -> str:
+    text = ""
+    for key in path:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)
+    return text or "the config"
+
+
+class StrictLoader(yaml.SafeLoader):
+    """YAML's safe loader, but a key that stands twice in a block is an error, as YAML says it is."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Raises ConstructorError for the second one of two equal keys."""
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                problem = f"the key '{key}' is given twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The JSON schema, with a description of every key."""
+    content: dict[str, Any] = yaml.safe_load(SCHEMA.read_text())
+    return content
+
+
+@cache
+def _validator() -> Any:
+    def is_integer(_: Any, value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool)
+
+    types = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", is_integer)
+    kind = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=types)
+    return kind(schema())
+
+
+def check_shape(config: Mapping[str, Any]) -> None:
+    """Raise ConfigError for the first place at which `config` does not follow the schema."""
+    for (block, key), instead in GONE.items():
+        if isinstance(config.get(block), Mapping) and key in config[block]:
+            raise ConfigError([block, key], instead)
+    for path, value in _leaves(config):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(path, f"{value} is not a finite number")
+    errors = sorted(_validator().iter_errors(config), key=lambda error: list(map(str, error.absolute_path)))
+    for error in errors:
+        raise ConfigError(*_explain(error))
+
+
+def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Every value that is neither a list nor a block, with the way to it."""
+    if isinstance(value, Mapping):
+        inner: Iterable[tuple[str | int, Any]] = value.items()
+    elif isinstance(value, list):
+        inner = enumerate(value)
+    else:
+        yield path, value
+        return
+    for key, item in inner:
+        yield from _leaves(item, (*path, key))
+
+
+def _explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
+    """Where a schema violation is, and what to say about it."""
+    path: list[str | int] = list(error.absolute_path)
+    value: Any = error.instance
+    rule: Any = error.validator_value
+    known: Any = error.schema
+    limits = {
+        "minimum": "at least",
+        "maximum": "at most",
+        "exclusiveMinimum": "more than",
+        "exclusiveMaximum": "less than",
+    }
+    if error.validator == "anyOf":
+        inner = error.context or []
+        return _explain(max(inner, key=lambda one: (len(one.absolute_path), one.validator == "minItems")))
+    if error.validator == "additionalProperties":
+        allowed = sorted(known["properties"])
+        unknown = next(key for key in value if key not in allowed)
+        return [*path, unknown], f"unknown key{_did_you_mean(unknown, allowed)}"
+    if error.validator == "required":
+        missing = next(key for key in rule if key not in value)
+        return [*path, missing], "is missing"
+    if error.validator == "type":
+        return path, f"{value!r} {_wrong_type(value, rule)}"
+    if error.validator == "enum":
+        return path, f"{value!r} is not allowed: {' or '.join(rule)}"
+    if error.validator in limits:
+        return path, f"{value!r} is out of range: {limits[error.validator]} {rule}"
+    if error.validator in ("minItems", "minProperties", "minLength"):
+        return path, "is empty: at least one entry is needed"
+    if error.validator == "uniqueItems":
+        twice = next(item for i, item in enumerate(value) if item in value[:i])
+        return path, f"{twice!r} is given twice"
+    if error.validator == "pattern":
+        return path, f"{value!r} is not allowed: {known['description'].strip()}"
+    return path, error.message
+
+
+def _wrong_type(value: Any, rule: str | list[str]) -> str:
+    words = {
+        "integer": "an integer",
+        "number": "a number",
+        "boolean": "true or false",
+        "array": "a list",
+        "object": "a block of keys",
+        "string": "text",
+    }
+    kinds = [rule] if isinstance(rule, str) else rule
+    allowed = " or ".join(words[kind] for kind in kinds)
+    if isinstance(value, str) and _is_number(value) and {"number", "integer"} & set(kinds):
+        return f"is text, not a number: write {_as_yaml_number(value)} without quotes"
+    return f"is not {allowed}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _as_yaml_number(text: str) -> str:
+    """How to write `text` so that YAML 1.1 reads a number: it takes 1e6 for text, 1.0e+6 for a number."""
+    number = float(text)
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    known = sorted(known)
+    close = difflib.get_close_matches(str(word), known, n=1)
+    hint = f", did you mean '{close[0]}'?" if close else ";"
+    return f"{hint} allowed: {', '.join(known) or 'none'}"
+
+
+def check_plugin(path: list[str | int], package: str, name: str) -> None:
+    """Raise ConfigError unless `package` has a file for `name`."""
+    known = plugins.names(package)
+    if name not in known:
+        raise ConfigError(path, f"there is no {package}/{name}.py{_did_you_mean(name, known)}")
+
+
+def check_settings(
+    path: list[str | int], given: Mapping[str, Any], parameters: Mapping[str, signatures.Parameter]
+) -> None:
+    """Raise ConfigError unless `given` fits the `parameters` of a function or class."""
+    for key, value in given.items():
+        if key not in parameters:
+            raise ConfigError([*path, key], f"unknown key{_did_you_mean(key, parameters)}")
+        if not parameters[key].accepts(value):
+            if isinstance(value, str) and _is_number(value) and parameters[key].is_number:
+                problem = _wrong_type(value, "number")
+            else:
+                problem = f"is not allowed: {parameters[key].allowed}"
+            raise ConfigError([*path, key], f"{value!r} {problem}")
+    for key, parameter in parameters.items():
+        if parameter.required and key not in given:
+            raise ConfigError([*path, key], f"is missing: {parameter.allowed}")
+
+
+def check_method(name: str, block: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Raise ConfigError unless the method exists, runs on what `config` has, and its grid holds candidates
+    it can run, each once."""
+    path: list[str | int] = ["methods", name]
+    use = block.get("use", name)
+    if name == "original":
+        raise ConfigError(path, "is what tables call the original model; give the block another name and `use`")
+    check_plugin([*path, "use"] if "use" in block else path, "methods", use)
+    discoveries = block.get("discovery", [])
+    for key, package, given in (
+        ("maker", "originals", [block["maker"]] if "maker" in block else []),
+        ("expansion", "expansions", [block["expansion"]] if "expansion" in block else []),
+        ("discovery", "discoveries", [discoveries] if isinstance(discoveries, str) else discoveries),
+    ):
+        for one in given:
+            if one not in config[package] and not (key == "expansion" and one == PLAIN):
+                raise ConfigError([*path, key], f"{package} has no block '{one}'{_did_you_mean(one, config[package])}")
+    grid_path = [*path, "grid"]
+    parameters = signatures.keywords("methods", use, "unlearn")
+    defaults = signatures.defaults(parameters)
+    seen: set[str] = set()
+    for candidate in expand(block["grid"]):
+        check_settings(grid_path, candidate, parameters)
+        names = {candidate_name(candidate), candidate_name({**defaults, **candidate})}
+        if names & seen:
+            raise ConfigError(grid_path, f"the candidate {candidate_name(candidate)} is given twice")
+        seen |= names
+        for importance, _ in signatures.importances_of(use, candidate):
+            check_plugin(grid_path, "importances", importance)
+
+
+def check_measures(files: Iterable[str], weights: Mapping[str, float]) -> None:
+    """Raise ConfigError unless these files of measures define each name once, and `weights` the developer's."""
+    owners: dict[str, str] = {}
+    for file in files:
+        for name, owner in signatures.measure_names(file).items():
+            if name in owners:
+                raise ConfigError(["measures"], f"{file} defines {name}, which another file defines as well")
+            owners[name] = owner
+    own = [name for name, owner in owners.items() if owner == "developer"]
+    for name in weights:
+        if name not in own:
+            problem = f"is no measure that a developer has{_did_you_mean(name, own)}"
+            raise ConfigError(["selection", name], problem)
+    if not any(weights.values()):
+        raise ConfigError(["selection"], "every weight is 0: at least one must be more")
+
+
+def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `config` with the schema's defaults where keys are missing, and 10.0 written as 10."""
+    filled = _fill(config, schema())
+    for name, block in filled["datasets"].items():
+        block.setdefault("source", {"name": name})
+        block.setdefault("label", name)
+    return filled
+
+
+def _resolved(rules: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The rules that a reference stands for."""
+    if "$ref" not in rules:
+        return rules
+    found: dict[str, Any] = schema()["$defs"][rules["$ref"].rsplit("/", 1)[1]]
+    return found
+
+
+def _fill(value: Any, rules: Mapping[str, Any]) -> Any:
+    rules = _resolved(rules)
+    if isinstance(value, list):
+        return [_fill(inner, {}) for inner in value]
+    if not isinstance(value, Mapping):
+        return canonical_number(value)
+    other = rules.get("additionalProperties", {})
+    known = {key: _resolved(rule) for key, rule in rules.get("properties", {}).items()}
+    filled = {key: _fill(rule["default"], rule) for key, rule in known.items() if "default" in rule}
+    for key, inner in value.items():
+        rule = known.get(key, other)
+        filled[key] = _fill(inner, rule if isinstance(rule, Mapping) else {})
+    return filled

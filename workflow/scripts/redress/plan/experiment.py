@@ -1,0 +1,609 @@
+"""What the rules ask of a config. Imports neither PyTorch nor pandas: Snakemake reads it at every start."""
+
+import hashlib
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from redress.adversary.act import manipulation as manipulation_of
+from redress.adversary.manipulation import Manipulation
+from redress.formats.candidates import Hyperparameters, candidate_name, expand
+from redress.formats.description import Description
+from redress.formats.identity import (
+    OF_CANDIDATES,
+    OF_DELETION_SET,
+    OF_IMPORTANCE,
+    OF_ORIGINAL,
+    OF_RUN,
+    PLAIN,
+    WHOLE,
+    Identity,
+)
+from redress.formats.measures import STANDARD
+from redress.formats.plan import Block
+from redress.formats.recipe import Recipe
+from redress.plan import checks, signatures
+from redress.plan.checks import ConfigError
+from redress.plan.sources import fingerprint
+from redress.plugins import load
+
+FIGURES = {
+    "figure2_poison_removal": ("poison", "removal_test"),
+    "figure3_poison_utility": ("poison", "utility_test"),
+    "figure4_interclass_removal": ("interclass", "removal_test"),
+    "figure5_interclass_manipulated": ("interclass", "removal_train"),
+    "figure6_poison_manipulated": ("poison", "removal_train"),
+    "figure7_interclass_utility": ("interclass", "utility_test"),
+}
+"""The paper's figures: name to (manipulation, measure)."""
+
+ROOT = Path(__file__).resolve().parents[4]
+
+KINDS = {"removal": "removal_test", "utility": "utility_test", "manipulated": "removal_train"}
+
+Path_ = list[str | int]
+
+
+@dataclass(frozen=True)
+class CandidateGroup:
+    """Candidates of one method whose jobs one rule describes: together in a job, or each in its own."""
+
+    rule: str
+    method: str
+    maker: str
+    expansion: str
+    discoveries: tuple[str, ...]
+    candidates: tuple[str, ...]
+    one_per_job: bool
+
+    def files(self, pattern: str) -> list[str]:
+        """The outputs of a job: `pattern` with {method}, {maker} and, where it is known, {candidate} filled in."""
+        pattern = pattern.replace("{method}", self.method).replace("{maker}", self.maker)
+        if self.one_per_job:
+            return [pattern]
+        return [pattern.replace("{candidate}", candidate) for candidate in self.candidates]
+
+    def log(self, pattern: str) -> str:
+        """The log of a job, which has the wildcards of its outputs."""
+        name = "{candidate}" if self.one_per_job else self.rule
+        pattern = pattern.replace("{method}", self.method).replace("{maker}", self.maker)
+        return pattern.replace("{candidate}", name)
+
+
+class Experiment:
+    """A checked config. Raises ConfigError, in one line, where it cannot be run."""
+
+    def __init__(self, config: Mapping[str, Any]):
+        checks.check_shape(config)
+        self._config = checks.with_defaults(config)
+        self._descriptions = {name: self._describe(name) for name in self._config["datasets"]}
+        self._check()
+        self._candidates = {
+            method: {candidate_name(candidate): candidate for candidate in expand(block["grid"])}
+            for method, block in self._config["methods"].items()
+        }
+
+    # What is compared
+
+    @property
+    def methods(self) -> list[str]:
+        """Methods in the order of the config."""
+        return list(self._config["methods"])
+
+    @property
+    def datasets(self) -> list[str]:
+        """Datasets in the order of the config."""
+        return list(self._config["datasets"])
+
+    @property
+    def makers(self) -> list[str]:
+        """Makers of original models in the order of the config; the first is the default."""
+        return list(self._config["originals"])
+
+    @property
+    def discoveries(self) -> list[str]:
+        """Discoveries in the order of the config."""
+        return list(self._config["discoveries"])
+
+    @property
+    def expansions(self) -> list[str]:
+        """Expansions in the order of the config."""
+        return list(self._config["expansions"])
+
+    @property
+    def shares(self) -> list[str]:
+        """Deletion fractions as they stand in paths, ascending."""
+        return [repr(float(fraction)) for fraction in sorted(self._config["deletion_fractions"])]
+
+    @property
+    def measure_files(self) -> list[str]:
+        """The files in measures/ that are measured by."""
+        return [*STANDARD, *self._config["measures"]]
+
+    def runs(self) -> Iterator[Identity]:
+        """Everything the adversary does."""
+        for dataset, block in self._config["datasets"].items():
+            for manipulation, settings in block["manipulations"].items():
+                for n in settings["n"]:
+                    for seed in self._config["seeds"]:
+                        yield Identity(dataset, manipulation, n, seed)
+
+    def originals(self) -> Iterator[Identity]:
+        """Every original model."""
+        for run in self.runs():
+            for maker in self.makers:
+                yield run.having(maker=maker)
+
+    def examples(self) -> Iterator[Identity]:
+        """Whose manipulated images are shown: one for each manipulation of each dataset."""
+        for dataset, block in self._config["datasets"].items():
+            for manipulation in block["manipulations"]:
+                yield self.example(dataset, manipulation)
+
+    def example(self, dataset: str, manipulation: str) -> Identity:
+        """The one of these that has the largest n and the first seed."""
+        settings = self._config["datasets"][dataset]["manipulations"][manipulation]
+        return Identity(dataset, manipulation, max(settings["n"]), self._config["seeds"][0])
+
+    def candidates(self, method: str) -> dict[str, Hyperparameters]:
+        """The method's candidates by name, in grid order."""
+        return self._candidates[method]
+
+    def maker_of(self, method: str) -> str:
+        """Whose original models a method starts from."""
+        return self._config["methods"][method].get("maker") or self.makers[0]
+
+    def expansion_of(self, method: str) -> str:
+        """Who grows the deletion sets of a method; PLAIN for nobody."""
+        return self._config["methods"][method].get("expansion") or PLAIN
+
+    def discoveries_of(self, method: str) -> list[str]:
+        """Whose deletion sets a method runs on."""
+        given = self._config["methods"][method].get("discovery") or self.discoveries
+        return [given] if isinstance(given, str) else list(given)
+
+    @cache  # noqa: B019: an experiment lives as long as the program
+    def blocks(self, maker: str | None) -> tuple[Block, ...]:
+        """What runs on each original model of a maker, in the order of the config."""
+        return tuple(
+            Block(method, discovery, self.expansion_of(method), tuple(self.shares), tuple(self.candidates(method)))
+            for method in self.methods
+            if self.maker_of(method) == maker
+            for discovery in self.discoveries_of(method)
+        )
+
+    def groups(self) -> Iterator[CandidateGroup]:
+        """The candidates of every method, cut in grid order into what a job carries.
+
+        Results are one file per candidate, so it matters to no result in which group a candidate stands.
+        """
+        for method, block in self._config["methods"].items():
+            names, size = tuple(self.candidates(method)), block["candidates_per_job"]
+            place = (method, self.maker_of(method), self.expansion_of(method), tuple(self.discoveries_of(method)))
+            if size == 1:
+                yield CandidateGroup(f"unlearn_{method}", *place, names, one_per_job=True)
+                continue
+            parts = [names[start : start + size] for start in range(0, len(names), size)]
+            for number, part in enumerate(parts, 1):
+                suffix = f"_{number}" if len(parts) > 1 else ""
+                yield CandidateGroup(f"unlearn_{method}{suffix}", *place, part, one_per_job=False)
+
+    def importances(self, method: str, candidates: Iterable[str] | None = None) -> list[tuple[str, str]]:
+        """The shared importances that `candidates` (default: all) of a method need.
+
+        As pairs of a file in importances/ and what it is taken over: WHOLE, or a pattern for one deletion set.
+        """
+        known = self.candidates(method)
+        use = self._use("methods", method)
+        wanted = known if candidates is None else candidates
+        needed = (pair for name in wanted for pair in signatures.importances_of(use, known[name]))
+        cell = f"{self.expansion_of(method)}/{{discovery}}/{{share}}"
+        return list(dict.fromkeys((name, WHOLE if over == WHOLE else cell) for name, over in needed))
+
+    def figures(self) -> dict[str, tuple[str, str]]:
+        """Figures to draw: the paper's, and the same three of any other manipulation."""
+        used = dict.fromkeys(run.manipulation for run in self.runs() if run.manipulation)
+        drawn = {name: figure for name, figure in FIGURES.items() if figure[0] in used}
+        known = {manipulation for manipulation, _ in FIGURES.values()}
+        for manipulation in used:
+            if manipulation not in known:
+                drawn |= {f"{manipulation}_{kind}": (manipulation, measure) for kind, measure in KINDS.items()}
+        return drawn
+
+    # What a job is told: command lines in which equal settings are equal text. Where rules track them, a
+    # job runs again when what it is told has changed.
+
+    def arguments(self, identity: Identity, *names: str, **options: Any) -> str:
+        """The names of a result and further options as a command line."""
+        words = []
+        for name in names:
+            words += [f"--{name}", str(getattr(identity, name))]
+        for option, value in options.items():
+            words.append(f"--{option.replace('_', '-')}")
+            parts = value if isinstance(value, list) else [value]
+            words += [part if isinstance(part, str) else _json(part) for part in parts]
+        return shlex.join(words)
+
+    def setup(self, identity: Identity, **uses: str) -> dict[str, Any]:
+        """Options of a job of the developer's; `uses` are further plug-ins behind its names."""
+        return {"uses": self._uses(identity, **uses), **self._setup(identity.dataset)}
+
+    @cache  # noqa: B019
+    def _setup(self, dataset: str) -> dict[str, Any]:
+        block = self._config["datasets"][dataset]
+        model = block["model"]
+        known = signatures.keywords("models", model["name"], "build")
+        return {
+            "model": {**signatures.defaults(known), **model},
+            "recipe": asdict(Recipe(**block["recipe"])),
+            "device": self._config["device"],
+            "threads": str(self._config["threads"]),
+        }
+
+    def _uses(self, identity: Identity, **uses: str) -> dict[str, str]:
+        """The plug-ins behind the names of a result."""
+        return {"manipulation": self.manipulation_use(identity.dataset, str(identity.manipulation)), **uses}
+
+    @cached_property
+    def made_by(self) -> dict[str, Any]:
+        """What the record of a result says of config and code, beside the sources of its job."""
+        return {"config": hashlib.sha256(_json(self._config).encode()).hexdigest(), "commit": _commit()}
+
+    def prepare_job(self, dataset: str) -> str:
+        """What prepare.py is told."""
+        source = self._config["datasets"][dataset]["source"]
+        size = str(self._config["datasets"][dataset]["validation_size"])
+        options = {"source": source["name"], "settings": _without(source, "name"), "validation_size": size}
+        return self.arguments(Identity(dataset), "dataset", **options)
+
+    def manipulate_job(self, run: Identity) -> str:
+        """What manipulate.py is told."""
+        settings = self._manipulation(run.dataset, str(run.manipulation))
+        return self.arguments(run, *OF_RUN, uses=self._uses(run), settings=settings)
+
+    def train_job(self, original: Identity) -> str:
+        """What train.py is told."""
+        maker = str(original.maker)
+        setup = self.setup(original, maker=self._use("originals", maker))
+        return self.arguments(original, *OF_ORIGINAL, **setup, settings=self._settings("originals", maker))
+
+    def discover_job(self, cell: Identity) -> str:
+        """What discover.py is told."""
+        name = str(cell.discovery)
+        uses = self._uses(cell, discovery=self._use("discoveries", name))
+        return self.arguments(cell, *OF_DELETION_SET, uses=uses, settings=self._settings("discoveries", name))
+
+    def expand_job(self, cell: Identity) -> str:
+        """What expand.py is told."""
+        name = str(cell.expansion)
+        setup = self.setup(cell, expansion=self._use("expansions", name))
+        return self.arguments(cell, *OF_DELETION_SET, **setup, settings=self._settings("expansions", name))
+
+    def importance_job(self, identity: Identity) -> str:
+        """What importance.py is told."""
+        return self.arguments(identity, *OF_IMPORTANCE, **self.setup(identity))
+
+    def unlearn_job(self, cell: Identity) -> str:
+        """What unlearn.py and save_model.py are told, but for the candidates."""
+        setup = self.setup(cell, method=self._use("methods", str(cell.method)))
+        return self.arguments(cell, *OF_CANDIDATES, **setup)
+
+    def hyperparameters(self, method: str, candidates: Iterable[str]) -> str:
+        """The hyperparameters of the named candidates, as an option."""
+        known = self.candidates(method)
+        return shlex.join(["--candidates", _json([known[name] for name in candidates])])
+
+    def selection_job(self, original: Identity, blocks: Iterable[Block] | None = None) -> str:
+        """What selection.py is told of these blocks (default: all of its original model's)."""
+        options = {"measures": self._developers_files, "weights": self._config["selection"]}
+        return self.arguments(original, *OF_ORIGINAL, blocks=self._blocks(original, blocks), **options)
+
+    def measure_job(self, original: Identity, blocks: Iterable[Block] | None = None) -> str:
+        """What measure.py is told of these blocks (default: all of its original model's)."""
+        blocks = self._blocks(original, blocks)
+        return self.arguments(original, *OF_ORIGINAL, blocks=blocks, measures=self.measure_files)
+
+    def collect_job(self, tables: str) -> str:
+        """What collect.py is told, which writes to the folder `tables`."""
+        runs = [
+            [dataset, [[name, settings["n"]] for name, settings in block["manipulations"].items()]]
+            for dataset, block in self._config["datasets"].items()
+        ]
+        seeds = [str(seed) for seed in self._config["seeds"]]
+        return self.arguments(Identity(""), runs=_json(runs), seeds=seeds, makers=self.makers, tables=tables)
+
+    def summarise_job(self, tables: str) -> str:
+        """What summarise.py is told."""
+        return self.arguments(Identity(""), tables=tables, shown=self.shown)
+
+    def plot_job(self, tables: str, figures: str) -> str:
+        """What plot.py is told, which writes to the folder `figures`."""
+        return self.arguments(Identity(""), tables=tables, figures=figures, shown=self.shown)
+
+    def page_job(self, tables: str, figures: str, output: str) -> str:
+        """What page.py is told of where things are and how they look."""
+        return self.arguments(Identity(""), tables=tables, figures=figures, shown=self.shown, output=output)
+
+    def page_also(self, command: str, examples: Iterable[str]) -> str:
+        """What page.py is told beside that."""
+        given = {"command": command, "config": self.document, "examples": [str(path) for path in examples]}
+        return self.arguments(Identity(""), **given)
+
+    def examples_job(self, dataset: str, manipulation: str) -> str:
+        """What examples.py is told."""
+        return self.arguments(self.example(dataset, manipulation), *OF_RUN, label=self.label(dataset))
+
+    def _blocks(self, original: Identity, blocks: Iterable[Block] | None) -> str:
+        return _json([asdict(block) for block in (self.blocks(original.maker) if blocks is None else blocks)])
+
+    @cached_property
+    def shown(self) -> str:
+        """How things look and what they are called in figures and on the page, as JSON.
+
+        Methods are a list of pairs, for their order is that of legends.
+        """
+        return _json(
+            {
+                "methods": [[name, block["style"]] for name, block in self._config["methods"].items()],
+                "datasets": {name: block["label"] for name, block in self._config["datasets"].items()},
+                "manipulations": self._words(),
+                "figures": self.figures(),
+                "measures": self.measure_files,
+                "makers": self.makers,
+                "discoveries": self.discoveries,
+            }
+        )
+
+    def _words(self) -> dict[str, dict[str, str]]:
+        """What each manipulation calls its affected and unaffected images."""
+        words = {}
+        for dataset, block in self._config["datasets"].items():
+            for name in block["manipulations"]:
+                adversary = self._adversary(dataset, name)
+                words[name] = {"affected": adversary.affected_images, "unaffected": adversary.unaffected_images}
+        return words
+
+    def label(self, dataset: str) -> str:
+        """The dataset's name for readers."""
+        label: str = self._config["datasets"][dataset]["label"]
+        return label
+
+    @property
+    def document(self) -> str:
+        """The whole config, defaults included."""
+        return _json(self._config)
+
+    # What the code of a job is: fingerprints of sources
+
+    def source_fingerprint(self, dataset: str) -> str:
+        """What changes when the dataset's images may have changed."""
+        return self._descriptions[dataset].fingerprint
+
+    def source(self, dataset: str) -> str:
+        """The file in datasets/ that loads `dataset`."""
+        name: str = self._config["datasets"][dataset]["source"]["name"]
+        return name
+
+    def manipulation_use(self, dataset: str, manipulation: str) -> str:
+        """The file in manipulations/ behind a block."""
+        use: str = self._config["datasets"][dataset]["manipulations"][manipulation].get("use", manipulation)
+        return use
+
+    def sources(self, script: str, dataset: str | None = None, **blocks: str) -> str:
+        """Fingerprint of the code a job runs: `script`, the model of `dataset` and plug-ins of blocks.
+
+        `blocks` are as in `methods="ssd"`: the plug-in is the one behind that block.
+        """
+        plugins = [f"{package}/{self._use(package, name)}" for package, name in blocks.items()]
+        if dataset:
+            plugins.append(f"models/{self._config['datasets'][dataset]['model']['name']}")
+        return fingerprint(f"{script}.py", *(f"redress/plugins/{plugin}.py" for plugin in plugins))
+
+    def sources_of(self, script: str, *plugins: str) -> str:
+        """The same for plug-ins by the paths of their files, as in `manipulations/poison`."""
+        return fingerprint(f"{script}.py", *(f"redress/plugins/{plugin}.py" for plugin in plugins))
+
+    def measure_sources(self, script: str) -> str:
+        """The same with all files of measures, or those of the developer's for selection.py."""
+        files = self._developers_files if script == "selection" else self.measure_files
+        return self.sources_of(script, *(f"measures/{file}" for file in files))
+
+    @cached_property
+    def _developers_files(self) -> list[str]:
+        """The files of measures that selection is made by."""
+        weighed = self._config["selection"]
+        return [file for file in self.measure_files if weighed.keys() & signatures.measure_names(file).keys()]
+
+    def inputs(self, package: str, name: str) -> list[str]:
+        """Files of the user's that a block's plug-in reads."""
+        use = self._use(package, name)
+        if not signatures.has_function(package, use, "inputs"):
+            return []
+        found: list[str] = load(package, use).inputs(**self._settings(package, name))
+        return found
+
+    def needs_margins(self, discovery: str) -> bool:
+        """Whether a discovery asks for the margin log of M_o's training."""
+        return signatures.takes("discoveries", self._use("discoveries", discovery), "discover", "margins")
+
+    # How jobs run
+
+    @property
+    def save_models(self) -> bool:
+        """Whether the selected models' weights are kept."""
+        return bool(self._config["save_models"] == "selected")
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of a training or unlearning job."""
+        threads: int = self._config["threads"]
+        return threads
+
+    def check_machine(self) -> None:
+        """Raise ConfigError where this machine cannot run the jobs itself."""
+        if self._config["device"] == "cuda" and not has_gpu():
+            raise ConfigError(["device"], "'cuda', but this machine has no NVIDIA GPU: auto or cpu")
+
+    def gpus(self, local: bool) -> int:
+        """GPUs a training or unlearning job takes: none where it will run on the CPU.
+
+        A cluster's jobs, which are not `local`, take one unless `device` is cpu, whatever the machine that
+        submits them has.
+        """
+        device = self._config["device"]
+        return int(device == "cuda" or (device == "auto" and (not local or has_gpu())))
+
+    def resource(self, stage: str, name: str) -> int:
+        """What a job of `stage` asks of a scheduler: `mem_mb` or `runtime` in minutes."""
+        amount: int = self._config["resources"][stage][name]
+        return amount
+
+    # Blocks and the plug-ins behind them
+
+    def _use(self, package: str, name: str) -> str:
+        """The file in `package` behind the block `name`, or of that name where config has no such blocks."""
+        block = self._config.get(package, {}).get(name, {})
+        use: str = block.get("use", name)
+        return use
+
+    def _settings(self, package: str, name: str) -> dict[str, Any]:
+        """A block's own settings, defaults of its plug-in included."""
+        function = checks.FUNCTIONS[package]
+        known = signatures.keywords(package, self._use(package, name), function)
+        return {**signatures.defaults(known), **_without(self._config[package][name], "use")}
+
+    def _manipulation(self, dataset: str, name: str) -> dict[str, Any]:
+        """Settings of a manipulation, classes given by name turned into their numbers."""
+        settings = _without(self._config["datasets"][dataset]["manipulations"][name], "use", "n")
+        if "classes" in settings and isinstance(settings["classes"], list):
+            settings["classes"] = [self._class_number(dataset, name, c) for c in settings["classes"]]
+        known = signatures.fields("manipulations", self.manipulation_use(dataset, name))
+        return {**signatures.defaults(known), **settings}
+
+    def _adversary(self, dataset: str, name: str) -> Manipulation:
+        return manipulation_of(self.manipulation_use(dataset, name), self._manipulation(dataset, name))
+
+    def _class_number(self, dataset: str, manipulation: str, given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        classes = self._descriptions[dataset].classes
+        if given not in classes:
+            path = ["datasets", dataset, "manipulations", manipulation, "classes"]
+            raise ConfigError(path, f"there is no class {given!r}: {', '.join(classes)}")
+        return classes.index(given)
+
+    # Checks that a schema cannot make
+
+    def _describe(self, dataset: str) -> Description:
+        path: Path_ = ["datasets", dataset, "source"]
+        source = self._config["datasets"][dataset]["source"]
+        checks.check_plugin([*path, "name"], "datasets", source["name"])
+        checks.check_settings(
+            path, _without(source, "name"), signatures.keywords("datasets", source["name"], "describe")
+        )
+        try:
+            description: Description = load("datasets", source["name"]).describe(**_without(source, "name"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(path, str(error)) from error
+        return description
+
+    def _check(self) -> None:
+        for package in ("originals", "discoveries", "expansions"):
+            for name, block in self._config[package].items():
+                self._check_block(package, name, block)
+        for file in self._config["measures"]:
+            checks.check_plugin(["measures"], "measures", file)
+        checks.check_measures(self.measure_files, self._config["selection"])
+        for method, block in self._config["methods"].items():
+            checks.check_method(method, block, self._config)
+        for dataset, block in self._config["datasets"].items():
+            self._check_dataset(dataset, block)
+
+    def _check_block(self, package: str, name: str, block: Mapping[str, Any]) -> None:
+        path: Path_ = [package, name]
+        use = block.get("use", name)
+        checks.check_plugin([*path, "use"] if "use" in block else path, package, use)
+        settings = _without(block, "use")
+        checks.check_settings(path, settings, signatures.keywords(package, use, checks.FUNCTIONS[package]))
+        if signatures.has_function(package, use, "problems"):
+            for key, problem in load(package, use).problems(**self._settings(package, name)):
+                raise ConfigError([*path, key], problem)
+
+    def _check_dataset(self, dataset: str, block: Mapping[str, Any]) -> None:
+        path: Path_ = ["datasets", dataset]
+        size, description = block["validation_size"], self._descriptions[dataset]
+        if size >= 1 and not isinstance(size, int):
+            raise ConfigError([*path, "validation_size"], f"{size} is neither a share below 1 nor an integer")
+        classes, pool = len(description.classes), sum(description.test_per_class)
+        if not classes <= (size if size >= 1 else round(size * pool)) <= pool - classes:
+            allowed = f"{classes} to {pool - classes}, or a share that gives as many"
+            raise ConfigError([*path, "validation_size"], f"{size} of {pool} samples: {allowed}")
+        padding = block["recipe"]["crop_padding"]
+        if padding >= description.image_size:
+            problem = f"{padding} is out of range: less than the image size, {description.image_size}"
+            raise ConfigError([*path, "recipe", "crop_padding"], problem)
+        model = block["model"]
+        checks.check_plugin([*path, "model", "name"], "models", model["name"])
+        known = signatures.keywords("models", model["name"], "build")
+        checks.check_settings([*path, "model"], _without(model, "name"), known)
+        smallest = signatures.constant("models", model["name"], "MINIMUM_IMAGE_SIZE", 1)
+        if description.image_size < smallest:
+            problem = (
+                f"{model['name']} needs images of {smallest} pixels or more, not {description.image_size}"
+            )
+            raise ConfigError([*path, "model", "name"], problem)
+        for name, settings in block["manipulations"].items():
+            self._check_manipulation([*path, "manipulations", name], dataset, name, settings)
+
+    def _check_manipulation(
+        self, path: Path_, dataset: str, name: str, block: Mapping[str, Any]
+    ) -> None:
+        use = self.manipulation_use(dataset, name)
+        checks.check_plugin([*path, "use"] if "use" in block else path, "manipulations", use)
+        settings = self._manipulation(dataset, name)
+        checks.check_settings(path, settings, signatures.fields("manipulations", use))
+        adversary, description = self._adversary(dataset, name), self._descriptions[dataset]
+        samples = sum(description.train_per_class)
+        for n in block["n"]:
+            for key, problem in adversary.problems(n, description):
+                raise ConfigError([*path, key], problem)
+            for fraction in self._config["deletion_fractions"]:
+                size, where = round(fraction * n), f"{fraction:g} of the {n} samples of {dataset}'s {name}"
+                if size < 1:
+                    problem = f"{where} rounds to no sample: at least {0.5 / n:.2g}"
+                    raise ConfigError(["deletion_fractions"], problem)
+                if size >= samples:
+                    problem = f"{where} are all {samples} training samples: nothing is left to learn from"
+                    raise ConfigError(["deletion_fractions"], problem)
+
+
+def _commit() -> str | None:
+    """The checked-out git commit, with `-dirty` if tracked files differ from it; None outside git."""
+    if not (ROOT / ".git").exists():  # a repository around the project's folder is somebody else's
+        return None
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+def has_gpu() -> bool:
+    """Whether this machine shows an NVIDIA GPU, found out without importing PyTorch."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1")
+    return not hidden and (any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists())
+
+
+def _without(block: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in block.items() if key not in keys}
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, sort_keys=True)

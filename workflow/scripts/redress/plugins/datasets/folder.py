@@ -1,0 +1,135 @@
+"""Any images in folders: `train/<class>/*` and `test/<class>/*` under one path."""
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from redress.adversary.pool import Pool
+from redress.formats.description import Description
+from redress.formats.kinds import PositiveInt
+
+ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+log = logging.getLogger("redress")
+
+
+def describe(
+    *, path: str, image_size: PositiveInt | None = None, color: Literal["rgb", "grey"] = "rgb"
+) -> Description:
+    """Images are resized to `image_size` pixels; without it, all must have one size and be square.
+
+    Raises OSError or ValueError where the folders are missing, empty or do not agree.
+    """
+    train, test = _listings(path)
+    digest = hashlib.sha256()
+    for file in (file for files in (*train.values(), *test.values()) for file in files):
+        status = Path(file).stat()
+        digest.update(f"{file.removeprefix(path)} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return Description(
+        list(train),
+        train_per_class=[len(files) for files in train.values()],
+        test_per_class=[len(files) for files in test.values()],
+        channels=3 if color == "rgb" else 1,
+        image_size=image_size or _size_of(next(iter(train.values()))[0]),
+        fingerprint=digest.hexdigest()[:16],
+    )
+
+
+def load(*, path: str, image_size: PositiveInt | None = None, color: Literal["rgb", "grey"] = "rgb") -> Pool:
+    """Raises ValueError naming the files that cannot be read as images, or have another size."""
+    train, test = _listings(path)
+    size = image_size or _size_of(next(iter(train.values()))[0])
+    arrays = [_read(part, size, color, resize=image_size is not None) for part in (train, test)]
+    return Pool(*arrays[0], *arrays[1], list(train))
+
+
+def _listings(path: str) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The image files of train and of test, by class, in the order of their labels."""
+    train, test = (_listing(Path(path, part)) for part in ("train", "test"))
+    other = sorted(train.keys() ^ test.keys())
+    if other:
+        raise ValueError(f"{path}: train and test do not have the same classes: {', '.join(other)}")
+    return train, test
+
+
+def _listing(folder: Path) -> dict[str, list[str]]:
+    if not folder.is_dir():
+        layout = "expected <path>/train/<class>/ and <path>/test/<class>/"
+        raise ValueError(f"{folder.absolute()}: no such folder; {layout}")
+    names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    if len(names) < 2:
+        raise ValueError(f"{folder}: {len(names)} class folders, at least 2 are needed")
+    files = {name: _images(folder / name) for name in names}
+    for name in names:
+        if not files[name]:
+            raise ValueError(f"{folder / name}: no images ({', '.join(ENDINGS)})")
+    return files
+
+
+def _images(folder: Path) -> list[str]:
+    return sorted(entry.path for entry in os.scandir(folder) if entry.name.lower().endswith(ENDINGS))
+
+
+def _size_of(file: str) -> int:
+    """The side, in pixels, of an image that must be square."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            width, height = image.size
+    except (OSError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{file}: cannot be read as an image") from error
+    if width != height:
+        raise ValueError(f"{file}: {width}x{height} pixels is not square; give image_size to resize to")
+    return width
+
+
+def _read(
+    listing: dict[str, list[str]], size: int, color: str, resize: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 (N, C, size, size) and labels int64 (N,) of one part."""
+    from PIL import Image, UnidentifiedImageError
+
+    files = [(file, label) for label, names in enumerate(listing.values()) for file in names]
+    channels, mode = (3, "RGB") if color == "rgb" else (1, "L")
+    images = np.empty((len(files), channels, size, size), dtype=np.uint8)
+    unreadable, other = [], []
+    for i, (file, _) in enumerate(files):
+        try:
+            with Image.open(file) as image:
+                resized = _eight_bits(image).convert(mode)
+                if resized.size != (size, size):
+                    if not resize:
+                        width, height = resized.size
+                        other.append(f"{file} ({width}x{height})")
+                        continue
+                    resized = resized.resize((size, size), Image.Resampling.BILINEAR)
+                images[i] = np.asarray(resized).reshape(size, size, channels).transpose(2, 0, 1)
+        except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError):
+            unreadable.append(file)
+        if i % 10_000 == 9_999:
+            log.info("%d of %d images", i + 1, len(files))
+    if unreadable:
+        raise ValueError(f"{len(unreadable)} files cannot be read as images: {_some(unreadable)}")
+    if other:
+        problem = f"{len(other)} images are not of {size}x{size} pixels as the first one is"
+        raise ValueError(f"{problem}, and there is no image_size to resize to: {_some(other)}")
+    return images, np.array([label for _, label in files], dtype=np.int64)
+
+
+def _some(names: list[str]) -> str:
+    """The first few names."""
+    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
+
+
+def _eight_bits(image: Any) -> Any:
+    """The image itself, or a 16-bit grey one brought down to 8 bits; Pillow's own conversion clips it."""
+    from PIL import Image
+
+    if not image.mode.startswith("I"):
+        return image
+    return Image.fromarray((np.asarray(image, dtype=np.uint32) // 257).clip(0, 255).astype(np.uint8))

@@ -1,0 +1,1 @@
+"""One file per expansion: `expand(known, *, ...)`, which grows a deletion set."""

@@ -1,0 +1,29 @@
+"""Diagonal Fisher importance from batch gradients, as SSD's reference implementations compute it."""
+
+import torch
+from torch import Tensor, nn
+
+from redress.developer.training import autocast, task_loss
+from redress.developer.training_set import TrainingSet
+from redress.formats.recipe import Recipe
+
+
+def compute(
+    model: nn.Module, training_set: TrainingSet, indices: Tensor, recipe: Recipe
+) -> dict[str, Tensor]:
+    """Mean over batches of the squared batch-mean gradient of the task loss, by parameter name.
+
+    Batches have the recipe's size and follow the order of `indices`, without augmentation; the last one
+    may be smaller and counts as much as any other. The value depends on the batch size: with |S_f| up to
+    it, I_f comes from one batch.
+    """
+    parameters = dict(model.eval().named_parameters())
+    total = {name: torch.zeros_like(theta) for name, theta in parameters.items()}
+    batches = indices.split(recipe.batch_size)
+    for batch in batches:
+        with autocast(indices.device, recipe):
+            loss = task_loss(model, training_set.images(batch), training_set.labels[batch], batch)
+        gradients = torch.autograd.grad(loss, list(parameters.values()))
+        for name, gradient in zip(parameters, gradients, strict=True):
+            total[name] += gradient.detach() ** 2
+    return {name: value / len(batches) for name, value in total.items()}

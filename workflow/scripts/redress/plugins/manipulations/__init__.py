@@ -1,0 +1,1 @@
+"""One file per manipulation: a subclass of `redress.adversary.manipulation.Manipulation`."""

@@ -1,0 +1,1 @@
+"""One file per maker of M_o: `make(training, *, ...)`."""

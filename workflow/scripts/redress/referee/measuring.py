@@ -1,0 +1,140 @@
+"""Measuring every model of one original against the truth: the only place where predictions meet it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from redress.formats import files
+from redress.formats.candidates import candidate_name
+from redress.formats.contents import DeletionSet, Predictions, TrainingView, Truth
+from redress.formats.errors import DamagedFileError
+from redress.formats.identity import COLUMNS, PLAIN, Identity
+from redress.formats.measures import Known, Measure
+from redress.formats.plan import Block
+
+COSTS = ("unlearn_seconds", "preparation_seconds", "peak_memory_mb", "device")
+ORACLE_BY = "removal_test"
+"""The measure by which the best candidate is found that nobody could have chosen."""
+
+Record = dict[str, Any]
+
+
+class Referee:
+    """The truth about one original model, with what the developer has beside it."""
+
+    def __init__(self, original: Identity, measures: Mapping[str, Measure]):
+        self._original, self._measures = original, measures
+        pictures, about = files.load_arrays(original.path("pictures"), Identity(original.dataset))
+        self._validation_labels = pictures["validation_labels"]
+        self._view, seal = TrainingView.load(original)
+        self._seals = {"pictures": about["seal"], "training_set": seal}
+        self._truth = Truth.load(original)
+        self._sets: dict[str, tuple[np.ndarray, str]] = {}
+
+    def of_original(self) -> Record:
+        """The record of M_o itself. No S_f is involved: all of S_m counts as not discovered."""
+        predictions = Predictions.load("predictions", self._original)
+        predictions.check_made_from("predictions", self._original, self._seals)
+        return self._record(self._original, "original", predictions, np.empty(0, np.int64))
+
+    def of_candidate(self, cell: Identity, candidate: str) -> Record:
+        """The record of a candidate of the deletion set that `cell` names."""
+        identity = cell.having(candidate=candidate)
+        predictions = Predictions.load("candidate", identity)
+        hyperparameters = predictions.about["hyperparameters"]
+        if candidate_name(hyperparameters) != candidate:
+            raise DamagedFileError(identity.path("candidate"), f"has the hyperparameters {hyperparameters}")
+        path = cell.path("deletion_set")
+        if path not in self._sets:
+            found, seal = DeletionSet.load(cell)
+            self._sets[path] = found.indices, seal
+        deletion, seal = self._sets[path]
+        predictions.check_made_from("candidate", identity, {**self._seals, "deletion_set": seal})
+        return self._record(cell, str(cell.method), predictions, deletion)
+
+    def _record(self, cell: Identity, method: str, predictions: Predictions, deletion: np.ndarray) -> Record:
+        about = predictions.about
+        names = {
+            "dataset": cell.dataset,
+            "model": about["provenance"]["settings"]["model"]["name"],
+            "manipulation": cell.manipulation,
+            "n_manipulated": cell.n,
+            "seed": cell.seed,
+            "maker": cell.maker,
+            "discovery": cell.discovery,
+            "expansion": cell.expansion if cell.expansion != PLAIN else None,
+            "method": method,
+            "deletion_fraction": cell.fraction,
+            "deletion_size": about.get("deletion_size"),
+            "hyperparameters": about.get("hyperparameters"),
+        }
+        known = self._known(predictions, deletion)
+        values = {
+            name: None if predictions.diverged else one.of(known) for name, one in self._measures.items()
+        }
+        costs = {name: about.get(name) for name in COSTS}
+        made_by = {**about["provenance"], "data": about["made_from"]["pictures"]}
+        return {**dict.fromkeys(COLUMNS), **names, **values, **costs, "provenance": made_by}
+
+    def _known(self, predictions: Predictions, deletion: np.ndarray) -> Known:
+        truth = self._truth
+        on = {name: predictions.probes[number] for name, number in truth.probes.items()}
+        return Known(
+            validation=predictions.validation,
+            validation_labels=self._validation_labels,
+            deletion=predictions.deletion,
+            deletion_given=self._view.given_labels[deletion],
+            labels_in_doubt=self._view.labels_in_doubt,
+            affected=on["affected"],
+            affected_labels=truth.test_labels[truth.affected],
+            unaffected=on["unaffected"],
+            unaffected_labels=truth.test_labels[truth.unaffected],
+            manipulated=on["manipulated"],
+            manipulated_labels=truth.true_labels[truth.manipulated],
+            discovered=np.isin(truth.manipulated, deletion),
+            attack_target=truth.attack_target,
+        )
+
+    def not_applying(self) -> dict[str, str]:
+        """Why measures that do not apply here do not, by name."""
+        empty = np.empty(0, np.int64)
+        probes = tuple(empty for _ in self._truth.probes)
+        known = self._known(Predictions(empty, empty, probes, {}), empty)
+        return {name: one.otherwise for name, one in self._measures.items() if not one.applies(known)}
+
+
+def measure_all(
+    original: Identity, blocks: Iterable[Block], measures: Mapping[str, Measure], selections: Iterable[Record]
+) -> Record:
+    """Records of M_o and of all candidates, and for every deletion set which of them was selected.
+
+    `selected` and `oracle` are positions in `candidates`, as is `first`, the first candidate of the set.
+    """
+    referee = Referee(original, measures)
+    chosen = {Identity(**one["cell"]): one for one in selections}
+    candidates: list[Record] = []
+    selected = []
+    for block in blocks:
+        for cell in block.cells(original):
+            first, names, selection = len(candidates), block.candidates, chosen.get(cell)
+            if selection is None or selection["selected"] not in (None, *names):
+                raise DamagedFileError(original.path("selection"), f"is of another experiment: {cell.names}")
+            candidates += [referee.of_candidate(cell, name) for name in names]
+            known = [at for at in range(first, len(candidates)) if candidates[at][ORACLE_BY] is not None]
+            name = selection["selected"]
+            selected.append(
+                {
+                    "first": first,
+                    "selected": None if name is None else first + names.index(name),
+                    "score": selection["score"],
+                    "oracle": max(known, key=lambda at: candidates[at][ORACLE_BY], default=None),
+                }
+            )
+    return {
+        "original": referee.of_original(),
+        "candidates": candidates,
+        "selected": selected,
+        "measures": list(measures),
+        "not_applying": referee.not_applying(),
+    }

@@ -1,0 +1,1 @@
+"""Tables, figures and the page: what people read. Imports no PyTorch."""

@@ -1,0 +1,255 @@
+"""Figures 2 to 7: one panel per (dataset, n) and discovery, one line per method, originals as references."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+from redress.referee.statistics import band
+from redress.report.shown import Shown, scale
+from redress.report.styles import Style
+
+ORIGINAL: dict[str, Any] = {"color": "black", "linewidth": 1.0}
+DASHES = ("--", ":", "-.", (0, (1, 3)), (0, (6, 1, 1, 1, 1, 1)))
+"""Of the originals, the default maker's first."""
+MISSING: dict[str, Any] = {"marker": "x", "linestyle": "none", "markeredgewidth": 1.0}
+
+# Inches: one panel is a column wide, three are the page.
+PANEL = (1.85, 1.85)
+AROUND = (1.45, 0.35)  # labels, beside and below all panels
+
+CROSS = 0.06
+"""Height of a cross, as a share of the panel's."""
+
+NARROWEST = 5
+"""Percentage points that a y axis spans at least, so that noise does not fill a panel."""
+
+LONGEST = 30
+"""Characters in a line of a y axis' text."""
+
+PAPER: dict[str, Any] = {
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4,
+    "lines.markeredgewidth": 0.5,
+    "lines.solid_capstyle": "round",
+    "text.color": "0.15",
+    "axes.labelcolor": "0.15",
+    "xtick.color": "0.15",
+    "ytick.color": "0.15",
+    "axes.axisbelow": True,
+    "axes.edgecolor": "0.15",
+    "axes.grid": True,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "0.92",
+    "grid.linewidth": 0.6,
+}
+"""Text of 7 to 8 points at final size; for `redress.report.paper.paper`."""
+
+
+def draw(
+    selected: pd.DataFrame, originals: pd.DataFrame, manipulation: str, measure: str, shown: Shown
+) -> Figure:
+    """One figure: `measure` of the selected models over |S_f|/|S_m|, means over seeds with a band.
+
+    Rows of panels are datasets and, where there are several, discoveries; columns are numbers of manipulated
+    samples in ascending order. Where all candidates of a method diverged its line is interrupted, and a cross
+    stands at the bottom. To be drawn and saved within `paper(**PAPER)`.
+    """
+    rows = selected[selected["manipulation"] == manipulation]
+    references = originals[originals["manipulation"] == manipulation]
+    shares = np.unique(selected["deletion_fraction"])
+    found_by = {method: set(own) for method, own in selected.groupby("method")["discovery"]}
+    lines = [
+        (dataset, discovery, sorted(own["n_manipulated"].unique()))
+        for dataset in shown.datasets
+        for discovery in shown.discoveries
+        if len(own := rows[(rows["dataset"] == dataset) & (rows["discovery"] == discovery)])
+    ]
+    several = len({discovery for _, discovery, _ in lines}) > 1
+    width = max(len(counts) for *_, counts in lines)
+    makers = [maker for maker in shown.makers if maker in set(references["maker"])]
+    figure, grid = plt.subplots(len(lines), width, sharex=True, squeeze=False, layout="constrained")
+    panels: dict[str, list[Axes]] = {}
+    crosses = dict.fromkeys(shown.datasets, 0.0)
+    unit = shown.measures[measure].unit
+    for line, (dataset, discovery, counts) in zip(grid, lines, strict=True):
+        styles = {
+            method: style
+            for method, style in shown.styles.items()
+            if discovery in found_by.get(method, {discovery})
+        }
+        for number, (panel, n) in enumerate(zip(line, counts, strict=False)):
+            here = rows[_at(rows, dataset, n) & (rows["discovery"] == discovery)]
+            there = references[_at(references, dataset, n)]
+            panel.set_title(
+                f"{shown.datasets[dataset]}, n = {n}" + (f",\n{discovery} discovery" if several else "")
+            )
+            panel.tick_params(labelleft=not number)
+            panels.setdefault(dataset, []).append(panel)
+            if not applies(pd.concat([here, there]), measure):
+                panel.text(0.5, 0.5, "does not apply", transform=panel.transAxes, ha="center", color="0.4")
+                continue
+            for maker, dashes in zip(makers, _dashes(len(makers)), strict=True):
+                values = there.loc[there["maker"] == maker, measure].dropna()
+                _draw_original(panel, values.to_numpy() * scale(unit), dashes)
+            for method, style in styles.items():
+                values = _cells(here[here["method"] == method], measure, shares)
+                _draw_method(panel, shares * 100, [scale(unit) * cell for cell in values], style)
+            dead = {method: _dead(here[here["method"] == method], shares) for method in styles}
+            taken = _draw_missing(panel, shares * 100, dead, styles)
+            crosses[dataset] = max(crosses[dataset], taken)
+        line[0].set_ylabel(wrapped(shown.axis(manipulation, measure)))
+        for panel in line[len(counts) :]:
+            panel.remove()
+    for dataset, own in panels.items():
+        _set_range(own, crosses[dataset], unit)
+    for line in grid.T:
+        lowest = [panel for panel in line if panel.figure is not None][-1]
+        lowest.tick_params(labelbottom=True)
+    figure.supxlabel("Known share of manipulated samples (%)", size=8)
+    named = {shown.original(maker): dashes for maker, dashes in zip(makers, _dashes(len(makers)), strict=True)}
+    _set_size(figure, grid.shape, several, _legend(shown.styles, named, any(crosses.values())))
+    return figure
+
+
+def applies(rows: pd.DataFrame, measure: str) -> bool:
+    """Whether there is a value of `measure`; if not, all models having diverged is another reason."""
+    return bool(rows[measure].notna().any() or rows["validation_accuracy"].isna().all())
+
+
+def wrapped(text: str) -> str:
+    """Text on as few lines as it needs, of about the same length."""
+    lines = wrap(text, LONGEST)
+    for width in range(LONGEST - 1, 0, -1):
+        shorter = wrap(text, width)
+        if len(shorter) > len(lines):
+            break
+        lines = shorter
+    return "\n".join(lines)
+
+
+def _at(rows: pd.DataFrame, dataset: str, n: int) -> pd.Series:
+    return (rows["dataset"] == dataset) & (rows["n_manipulated"] == n)
+
+
+def _dashes(count: int) -> list[Any]:
+    return [DASHES[number % len(DASHES)] for number in range(count)]
+
+
+def _cells(rows: pd.DataFrame, measure: str, shares: np.ndarray) -> Iterator[np.ndarray]:
+    """The values (seeds,) of a method at each share; none where all candidates diverged."""
+    for share in shares:
+        values = rows.loc[rows["deletion_fraction"] == share, measure].to_numpy(dtype=float)
+        yield values[np.isfinite(values)]
+
+
+def _dead(rows: pd.DataFrame, shares: np.ndarray) -> np.ndarray:
+    """At which shares a method has no model at all: bool (shares,)."""
+    alive = rows.loc[rows["validation_accuracy"].notna(), "deletion_fraction"]
+    return ~np.isin(shares, alive)
+
+
+def _draw_original(panel: Axes, values: np.ndarray, dashes: Any) -> None:
+    if len(values):
+        mean, low, high = band(values)
+        panel.axhspan(low, high, color="black", alpha=0.08, linewidth=0, zorder=1)
+        panel.axhline(mean, zorder=1.5, linestyle=dashes, **ORIGINAL)
+
+
+def _draw_method(panel: Axes, x: np.ndarray, cells: list[np.ndarray], style: Style) -> None:
+    means, lows, highs = np.array([band(values) for values in cells]).T
+    panel.fill_between(x, lows, highs, color=style.color, alpha=0.15, linewidth=0, zorder=1.2)
+    panel.plot(x, means, **_line(style))
+
+
+def _line(style: Style) -> dict[str, Any]:
+    """Arguments of a line; where lines cross, a white edge keeps markers apart."""
+    edge = "white" if style.marker in Line2D.filled_markers else style.color
+    return {"color": style.color, "marker": style.marker, "markeredgecolor": edge}
+
+
+def _draw_missing(
+    panel: Axes, x: np.ndarray, dead: Mapping[str, np.ndarray], styles: Mapping[str, Style]
+) -> float:
+    """A cross for each method at each share where it is `dead`, stacked; the part of the panel taken."""
+    size = min(CROSS, 0.5 / max(len(styles), 1))
+    height = np.zeros(len(x))
+    for method, style in styles.items():
+        absent = dead[method]
+        if absent.any():
+            panel.plot(
+                x[absent],
+                height[absent] + size / 2,
+                color=style.color,
+                transform=panel.get_xaxis_transform(),
+                **MISSING,
+            )
+            height += size * absent
+    return float(height.max())
+
+
+def _set_range(panels: Sequence[Axes], crosses: float, unit: str) -> None:
+    """Axes of a dataset's panels: what is drawn, with room for markers and, as a part of it all, for crosses.
+
+    Percentages end at 0 and 100.
+    """
+    percent = unit == "fraction"
+    least, most = (0.0, 100.0) if percent else (-math.inf, math.inf)
+    drawn = np.array([panel.dataLim.intervaly for panel in panels])
+    drawn = drawn[np.isfinite(drawn).all(axis=1)]
+    low, high = (drawn[:, 0].min(), drawn[:, 1].max()) if len(drawn) else (0.0, 100.0 if percent else 1.0)
+    narrowest = NARROWEST if percent else 1e-3 * max(abs(low), abs(high), 1)
+    if high - low < narrowest:
+        low = min(max((low + high - narrowest) / 2, least), most - narrowest)
+        high = low + narrowest
+    ticks = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)
+    margin = 0.06 * (high - low)
+    bottom = low - margin
+    bottom -= (high + margin - bottom) * crosses / (1 - crosses)
+    for panel in panels:
+        panel.set(xlim=(-3, 103), xticks=range(0, 101, 20), ylim=(bottom, high + margin))
+        panel.set_yticks(
+            [tick for tick in ticks if max(low - margin, least) <= tick <= min(high + margin, most)]
+        )
+        panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+
+
+def _legend(styles: Mapping[str, Style], originals: Mapping[str, Any], missing: bool) -> list[Line2D]:
+    methods = [Line2D([], [], label=style.label, **_line(style)) for style in styles.values()]
+    dashed = [
+        Line2D([], [], label=label, linestyle=dashes, **ORIGINAL) for label, dashes in originals.items()
+    ]
+    cross = [Line2D([], [], color="0.3", label="no result", **MISSING)] if missing else []
+    return [*methods, *dashed, *cross]
+
+
+def _set_size(figure: Figure, panels: tuple[int, ...], several: bool, handles: list[Line2D]) -> None:
+    """Panels of one size, and above them the legend on as few lines as fit the width."""
+    width = PANEL[0] * panels[1] + AROUND[0]
+    for lines in range(1, len(handles) + 1):
+        columns = math.ceil(len(handles) / lines)
+        legend = figure.legend(handles=handles, loc="outside upper center", ncols=columns)
+        extent = legend.get_window_extent()
+        if extent.width < width * figure.dpi or columns == 1:
+            break
+        legend.remove()
+    titles = 0.12 * several * panels[0]  # of a second line
+    height = PANEL[1] * panels[0] + AROUND[1] + titles + extent.height / figure.dpi
+    figure.set_size_inches(width, height)

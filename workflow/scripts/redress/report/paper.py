@@ -1,0 +1,52 @@
+"""How matplotlib draws for print, whatever matplotlibrc a user has."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+
+from redress.formats import files
+
+CJK = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Source Han Sans SC",
+    "WenQuanYi Micro Hei",
+    "Droid Sans Fallback",
+    "IPAGothic",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+)
+"""Fonts for what matplotlib's own one lacks, where one of them is installed."""
+
+PAPER: dict[str, Any] = {
+    "font.size": 7,
+    "pdf.fonttype": 42,  # text stays text
+    "text.parse_math": False,  # names are not formulas, even with a dollar sign in them
+}
+
+
+@contextmanager
+def paper(**settings: Any) -> Iterator[None]:
+    """Draw and save with matplotlib's defaults, PAPER and `settings`, also such with dots in their names."""
+    installed = {font.name for font in fontManager.ttflist}
+    with plt.rc_context():
+        matplotlib.rcdefaults()
+        families = ["DejaVu Sans", *(name for name in CJK if name in installed)]
+        matplotlib.rcParams.update({"font.family": families, **PAPER, **settings})
+        yield
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PDF or PNG, the same bytes for the same figure; within `paper`, as it was drawn."""
+    metadata = {"CreationDate": None} if path.suffix == ".pdf" else {"Software": None}
+    with files.atomic(path) as temporary:
+        figure.savefig(temporary, metadata=metadata, dpi=300)

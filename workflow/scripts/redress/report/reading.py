@@ -1,0 +1,44 @@
+"""Reading tables back: what figures, summary and page start from."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from redress.formats.identity import NAMES
+
+WORDS = ("method", "measure", "unit", "hyperparameters", "oracle_hyperparameters", "device", "item", "value")
+TEXT = (*(name for name in NAMES if name not in ("n_manipulated", "seed")), *WORDS)
+
+SCENARIO = ["dataset", "manipulation", "n_manipulated"]
+
+Scenario = tuple[str, str, int]
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table as it was written: a dataset may be called 1, a method `null`; empty is NaN."""
+    return pd.read_csv(
+        path,
+        dtype=dict.fromkeys(TEXT, str),
+        keep_default_na=False,
+        na_values=[""],
+        float_precision="round_trip",  # or a share of 0.1 may not be the one of another table
+    )
+
+
+def groups(rows: pd.DataFrame, columns: str | list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """The rows that agree in `columns`, and in what, in the order in which they come."""
+    yield from rows.groupby(columns, sort=False)
+
+
+def scenarios(rows: pd.DataFrame) -> Iterator[tuple[Scenario, pd.DataFrame]]:
+    """The rows of every (dataset, manipulation, n), in the order in which they come."""
+    for (dataset, manipulation, n), own in groups(rows, SCENARIO):
+        yield (dataset, manipulation, int(n)), own
+
+
+def percent_of(share: float) -> str:
+    """A share of S_m as readers see it, `50 %`, to the last of its digits: no two are called the same."""
+    return f"{(Decimal(repr(float(share))) * 100).normalize():f} %"

@@ -1,0 +1,68 @@
+"""What people see things called, and how they look: what figures, summary and page are told of a config."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redress.formats.measures import Measure, measures
+from redress.report.styles import Style, styles_of
+
+UNITS = {"fraction": "%", "ratio": ""}
+"""What readers see of a unit; others as they are called."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Names for readers, looks and what to draw."""
+
+    styles: Mapping[str, Style]
+    """Looks and labels of methods, in the order of legends."""
+    datasets: Mapping[str, str]
+    """Labels of datasets."""
+    words: Mapping[str, Mapping[str, str]]
+    """What each manipulation calls its `affected` and `unaffected` images."""
+    figures: Mapping[str, tuple[str, str]]
+    """Figures to draw: name to (manipulation, measure)."""
+    measures: Mapping[str, Measure]
+    makers: tuple[str, ...]
+    """Makers of original models; the first is the default."""
+    discoveries: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Shown":
+        """From what `redress.plan.experiment.Experiment.shown` says."""
+        return cls(
+            styles=styles_of(content["methods"]),
+            datasets=content["datasets"],
+            words=content["manipulations"],
+            figures={name: tuple(figure) for name, figure in content["figures"].items()},
+            measures=measures(content["measures"]),
+            makers=tuple(content["makers"]),
+            discoveries=tuple(content["discoveries"]),
+        )
+
+    def axis(self, manipulation: str, measure: str) -> str:
+        """What a figure's axis says of a measure under a manipulation, with its unit."""
+        text = self.measures[measure].axis
+        for name, word in self.words[manipulation].items():
+            text = text.replace(f"{{{name}}}", word)
+        return titled(text, self.measures[measure].unit)
+
+    def original(self, maker: str) -> str:
+        """What the original model of a maker is called beside the methods."""
+        return "None (original)" if maker == self.makers[0] else f"None (original, {maker})"
+
+    def scenario(self, dataset: str, manipulation: str, n: int) -> str:
+        """What a scenario is called."""
+        return f"{self.datasets[dataset]}, {manipulation}, n = {int(n):,}"
+
+
+def titled(label: str, unit: str) -> str:
+    """A label with its unit in brackets, unless it names it itself."""
+    seen = UNITS.get(unit, unit)
+    return label if not seen or label.endswith(f"({seen})") else f"{label} ({seen})"
+
+
+def scale(unit: str) -> int:
+    """What values of a unit are multiplied by to be shown: fractions are in percent."""
+    return 100 if unit == "fraction" else 1

@@ -9,9 +9,10 @@ from PIL import Image
 from project import TINY
 from sklearn.datasets import load_digits
 
+from redress.adversary.pool import Pool, channel_statistics, check, split
+from redress.formats.description import Description
+from redress.plan.experiment import Experiment
 from redress.plugins.datasets import digits, folder
-from redress.data import Description, Pool, channel_statistics, check, split
-from redress.experiment import ConfigError, Experiment
 
 
 def identities(images):

@@ -5,20 +5,26 @@ import json
 import os
 import subprocess
 import sys
-from argparse import Namespace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tiny
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redress import files, plugins
-from redress.candidate_job import CandidateJob
-from redress.scenario import Scenario, deletion_size
-from redress.seeds import generator_for, seed_for
+from redress.adversary import discovery
+from redress.adversary.act import act, manipulation
+from redress.developer import candidate_job
+from redress.developer.bench import Bench, as_arrays
+from redress.developer.candidate_job import CandidateJob
+from redress.formats import files
+from redress.formats.contents import DeletionSet
+from redress.formats.errors import BadInputError
+from redress.formats.identity import Identity
+from redress.formats.seeds import generator_for, seed_for
 
 SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"
 SEEDS = st.integers(0, 2**31)
@@ -73,7 +79,7 @@ def test_a_draw_does_not_depend_on_what_was_drawn_before():
 def test_poison_draws_n_different_samples_and_calls_them_the_target_class(labels, seed, data):
     n = data.draw(st.integers(1, len(labels)))
     target = data.draw(st.integers(0, 2))
-    poison = plugins.manipulation("poison", {"target_class": target})
+    poison = manipulation("poison", {"target_class": target})
     indices, given_labels = poison.draw(labels, n, generator_for(seed))
     assert len(indices) == len(given_labels) == n
     assert len(set(indices.tolist())) == n
@@ -88,7 +94,7 @@ def test_interclass_swaps_the_labels_of_half_n_samples_of_each_class(labels, see
     a, b = data.draw(st.permutations(range(int(labels.max()) + 1)))[:2]
     smaller = min(np.count_nonzero(labels == a), np.count_nonzero(labels == b))
     n = 2 * data.draw(st.integers(1, smaller))
-    interclass = plugins.manipulation("interclass", {"classes": (a, b)})
+    interclass = manipulation("interclass", {"classes": (a, b)})
     indices, given_labels = interclass.draw(labels, n, generator_for(seed))
     assert len(set(indices.tolist())) == n
     pairs = list(zip(labels[indices].tolist(), given_labels.tolist(), strict=True))
@@ -97,7 +103,7 @@ def test_interclass_swaps_the_labels_of_half_n_samples_of_each_class(labels, see
 
 
 def test_every_sample_is_as_likely_to_be_poisoned():
-    poison, labels = plugins.manipulation("poison", {}), np.zeros(30, dtype=np.int64)
+    poison, labels = manipulation("poison", {}), np.zeros(30, dtype=np.int64)
     counts = np.zeros(30)
     for seed in range(600):
         counts[poison.draw(labels, 10, generator_for(seed))[0]] += 1
@@ -108,14 +114,14 @@ def test_every_sample_is_as_likely_to_be_poisoned():
 
 def test_interclass_reaches_every_sample_of_its_classes_and_no_other():
     labels = np.arange(30) % 3
-    interclass = plugins.manipulation("interclass", {"classes": (0, 2)})
+    interclass = manipulation("interclass", {"classes": (0, 2)})
     seen = {int(i) for seed in range(100) for i in interclass.draw(labels, 4, generator_for(seed))[0]}
     assert seen == {i for i in range(30) if i % 3 != 1}
 
 
 def test_the_order_of_discovery_mixes_the_confused_classes():
     labels = np.repeat([0, 1, 2], 30)
-    interclass = plugins.manipulation("interclass", {"classes": (0, 1)})
+    interclass = manipulation("interclass", {"classes": (0, 1)})
     counts = []
     for seed in range(50):
         indices, _ = interclass.draw(labels, 40, generator_for(seed))
@@ -127,38 +133,23 @@ def test_the_order_of_discovery_mixes_the_confused_classes():
     assert len(set(counts)) > 3
 
 
-# Deletion sets
+# The draw that is written down
+
+RUN = Identity("tiny", "patches", 20, 3)  # a block's own name: draws follow from the file, `poison`
+CELL = RUN.having(maker="standard", discovery="some", expansion="none")
+USES = {"manipulation": "poison", "discovery": "uniform", "method": "cf"}
 
 
-@pytest.mark.parametrize(
-    ("fraction", "n", "size"), [(0.1, 60, 6), (0.8, 60, 48), (1.0, 7, 7), (0.3, 120, 36), (0.29, 100, 29)]
-)
-def test_the_deletion_set_is_that_share_of_n(fraction, n, size):
-    assert deletion_size(fraction, n) == size
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A tiny prepared dataset: 90 images of 3 classes to train on."""
-    folder, generator = tmp_path_factory.mktemp("draws"), np.random.default_rng(0)
-    arrays = {}
-    for part, count in (("train", 90), ("validation", 12), ("test", 12)):
-        arrays[f"{part}_images"] = generator.integers(0, 256, (count, 1, 11, 11), dtype=np.uint8)
-        arrays[f"{part}_labels"] = np.arange(count) % 3
-    about = {"classes": ["a", "b", "c"], "mean": [0.5], "deviation": [0.3], "source": "none"}
-    files.save_arrays(folder / "data.safetensors", arrays, about)
-    return folder
-
-
-def manipulate(folder, output, manipulation="poison", n=20, seed=0, dataset="tiny"):
-    """The draw that manipulate.py writes, made in a process of its own."""
-    own = {"classes": [0, 2]} if manipulation == "interclass" else {}
-    command = [sys.executable, SCRIPTS / "manipulate.py", "--dataset", dataset]
-    command += ["--manipulation", manipulation, "--n", str(n), "--seed", str(seed)]
-    command += ["--settings", json.dumps(own), "--data", folder / "data.safetensors"]
-    environment = {**os.environ, "PYTHONHASHSEED": str(np.random.default_rng().integers(1000))}
-    subprocess.run([*command, "--output", folder / output], check=True, env=environment, capture_output=True)
-    return files.load_arrays(folder / output)[0]
+@pytest.fixture
+def drawn(tmp_path, monkeypatch):
+    """S_m of a tiny dataset in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    tiny.prepare(RUN, train=90)
+    done = act(RUN, "poison", {})
+    done.truth.save(RUN, {})
+    done.training_view.save(RUN, {})
+    done.probes.save(RUN, {})
+    return done.truth.manipulated
 
 
 def expected_poison(seed_text, count, n):
@@ -167,97 +158,129 @@ def expected_poison(seed_text, count, n):
     return np.random.Generator(np.random.PCG64(seed)).choice(count, size=n, replace=False)
 
 
-def test_the_draw_that_is_saved_is_named_by_dataset_manipulation_n_and_seed(folder):
-    drawn = manipulate(folder, "named.safetensors", n=20, seed=3)
+def test_the_draw_is_named_by_dataset_manipulation_n_and_seed(drawn):
     expected = expected_poison(b'["manipulation", "tiny", "poison", 20, 3]', 90, 20)
-    assert np.array_equal(drawn["manipulated"], expected)
-    assert drawn["given_labels"].tolist() == [0] * 20
+    assert drawn.tolist() == expected.tolist()
 
 
-def test_manipulating_twice_gives_the_same_bytes(folder):
-    manipulate(folder, "first.safetensors", "interclass")
-    manipulate(folder, "second.safetensors", "interclass")
-    first, second = ((folder / f"{name}.safetensors").read_bytes() for name in ("first", "second"))
-    assert first == second
+def test_manipulating_twice_in_other_processes_gives_the_same_bytes(drawn):
+    written = {path: path.read_bytes() for path in Path("results").rglob("*.safetensors")}
+    command = [sys.executable, SCRIPTS / "manipulate.py", "--dataset", "tiny", "--manipulation", "patches"]
+    command += ["--n", "20", "--seed", "3", "--uses", json.dumps(USES)]
+    environment = {**os.environ, "PYTHONHASHSEED": "77"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    again = {path: path.read_bytes() for path in Path("results").rglob("*.safetensors")}
+    assert again.keys() == written.keys()
+    # The truth says what it was made with; all else is equal to the last byte.
+    truth = Path(RUN.path("truth"))
+    assert files.load_arrays(truth, RUN)[1]["manipulation"] == "poison"
+    assert {path for path in written if again[path] != written[path]} <= {truth}
 
 
-def test_another_dataset_n_or_seed_is_another_draw():
-    labels = np.zeros(1000, dtype=np.int64)
-    poison = plugins.manipulation("poison", {})
-    draws = {
-        tuple(sorted(poison.draw(labels, 20, generator_for("manipulation", *names))[0].tolist()))
-        for names in [
-            ("digits", "poison", 20, 0),
-            ("digits", "poison", 20, 1),
-            ("digits", "poison", 40, 0),
-            ("cifar10", "poison", 20, 0),
-            ("digits", "interclass", 20, 0),
-        ]
-    }
-    assert len(draws) == 5
-
-
-@pytest.fixture(scope="module")
-def job_arguments(folder):
-    manipulate(folder, "draw.safetensors", "interclass")
-    scenario_settings = {
-        "model": {"name": "resnet9", "width": 1},
-        "recipe": {"steps": 1, "batch_size": 8, "crop_padding": 1},
-        "manipulation": {"classes": [0, 2]},
-    }
-    arguments = Namespace(
-        dataset="tiny",
-        manipulation="interclass",
-        n=20,
-        seed=0,
-        data=folder / "data.safetensors",
-        draw=folder / "draw.safetensors",
-        settings=scenario_settings,
-        device="cpu",
-        threads=1,
-        config_digest="",
-        original=folder / "original.safetensors",
-        method="cf",
-        deletion_fraction=1.0,
-        statistics=[],
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("digits", "poison", 20, 1),
+        ("digits", "poison", 40, 0),
+        ("cifar10", "poison", 20, 0),
+        ("digits", "interclass", 20, 0),
+    ],
+)
+def test_another_dataset_n_or_seed_is_another_draw(names):
+    first, other = (
+        manipulation("poison", {}).draw(np.zeros(1000, int), 20, generator_for("manipulation", *which))[0]
+        for which in (("digits", "poison", 20, 0), names)
     )
-    weights = Scenario(arguments).new_model(0).state_dict()
-    files.save_arrays(arguments.original, {name: value.numpy() for name, value in weights.items()}, {})
-    return arguments
+    assert sorted(first) != sorted(other)
 
 
-def test_deletion_sets_are_nested_and_begin_the_manipulated_set(job_arguments):
-    scenario = Scenario(job_arguments)
-    drawn = files.load_arrays(job_arguments.draw)[0]["manipulated"].tolist()
-    sets = {fraction: scenario.deletion(fraction).tolist() for fraction in (0.1, 0.3, 0.5, 0.8, 1.0)}
-    assert [len(found) for found in sets.values()] == [2, 6, 10, 16, 20]
-    assert all(found == drawn[: len(found)] for found in sets.values())
+# Discovery
 
 
-@pytest.mark.parametrize("fraction", [0.1, 0.5, 1.0])
-def test_a_method_gets_the_deletion_set_and_everything_else_as_retain_set(
-    job_arguments, monkeypatch, fraction
-):
+def found(share, uses=USES, settings=None):
+    return discovery.discover(CELL.having(share=share), uses, settings or {}).indices.tolist()
+
+
+def test_uniform_deletion_sets_are_nested_and_begin_the_manipulated_set(drawn):
+    sets = [found(share) for share in ("0.1", "0.29", "0.5", "0.8", "1.0")]
+    assert [len(one) for one in sets] == [2, 6, 10, 16, 20]
+    assert all(one == drawn[: len(one)].tolist() for one in sets)
+
+
+@pytest.fixture
+def plug_in(monkeypatch):
+    """Let a function stand in for a discovery."""
+
+    def put(function):
+        monkeypatch.setattr(discovery, "load", lambda package, name: SimpleNamespace(discover=function))
+
+    return put
+
+
+REFUSED = {
+    "absent": (
+        lambda truth, share, generator: np.array([3, 90]),
+        "there is no sample 90; they go from 0 to 89",
+    ),
+    "negative": (lambda truth, share, generator: np.array([3, -2]), "there is no sample -2"),
+    "repeated": (lambda truth, share, generator: np.array([3, 5, 3]), "names sample 3 more than once"),
+    "all": (lambda truth, share, generator: np.arange(90), "names all 90 training samples"),
+    "none": (lambda truth, share, generator: truth.manipulated[:0], "names no sample"),
+    "a mask": (lambda truth, share, generator: np.ones(90, bool), r"must be integers"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_deletion_set_that_cannot_be_is_refused_in_one_line(drawn, plug_in, case):
+    function, expected = REFUSED[case]
+    plug_in(function)
+    with pytest.raises(BadInputError, match=expected) as caught:
+        found("0.5", {**USES, "discovery": "mine"})
+    assert str(caught.value).startswith("discoveries/mine.py: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_discovery_draws_the_same_for_every_share_and_gets_its_settings(drawn, plug_in):
+    def discover(truth, share, generator, *, extra):
+        return np.append(generator.permutation(90)[: round(share * 20)], 80 + extra)
+
+    plug_in(discover)
+    few, many = (discovery.discover(CELL.having(share=s), USES, {"extra": 9}).indices for s in ("0.1", "0.5"))
+    assert few[-1] == many[-1] == 89
+    assert few[:-1].tolist() == many[:2].tolist()
+    plug_in(lambda truth, share, generator: generator.permutation(90)[:5])
+    draws = {tuple(found("0.1", {**USES, "discovery": name})) for name in ("a", "b")}
+    assert len(draws) == 2
+
+
+def test_a_discovery_that_asks_for_margins_gets_those_of_the_training(drawn, plug_in):
+    log = np.arange(180, dtype=np.float16).reshape(90, 2)
+    original = CELL.original
+    files.save_arrays(original.path("training_log"), {"margins": log}, {}, original)
+    plug_in(lambda truth, share, generator, *, margins: margins[:, 1].argsort()[-3:])
+    assert found("0.5") == [87, 88, 89]
+
+
+# What a method is given of it
+
+
+@pytest.mark.parametrize("indices", [[5, 2, 71], None], ids=["with false alarms", "uniform"])
+def test_a_method_gets_the_deletion_set_and_everything_else_as_retain_set(drawn, monkeypatch, indices):
     seen = []
-    real_load = plugins.load
-
-    def load(package, name):
-        if package != "methods":
-            return real_load(package, name)
-        return SimpleNamespace(unlearn=lambda task: seen.append(task) or task.original)
-
-    monkeypatch.setattr(plugins, "load", load)
-    job = CandidateJob(Namespace(**{**vars(job_arguments), "deletion_fraction": fraction}), "unlearn.py")
-    _, record = job.run({})
+    module = SimpleNamespace(unlearn=lambda task: seen.append(task) or task.original)
+    monkeypatch.setattr(candidate_job, "load", lambda package, name: module)
+    cell = CELL.having(share="0.5")
+    deletion = drawn[:10].tolist() if indices is None else indices
+    DeletionSet(np.array(deletion)).save(cell, {})
+    weights = Bench(cell, USES, tiny.SETUP).new_model(0).state_dict()
+    files.save_arrays(cell.path("original"), as_arrays(weights), {}, cell.original)
+    job = CandidateJob(cell.having(method="mine"), USES, tiny.SETUP, tiny.PROVENANCE)
+    _, predictions = job.run({})
     (task,) = seen
-    drawn = files.load_arrays(job_arguments.draw)[0]
-    deletion, retain = set(task.deletion.tolist()), task.retain.tolist()
-    assert record["deletion_size"] == len(deletion) == round(20 * fraction)
-    assert deletion.isdisjoint(retain)
-    assert retain == [i for i in range(90) if i not in deletion]
-    # The manipulated samples that nobody found are retained, with the labels the adversary gave them.
-    undiscovered = drawn["manipulated"][len(deletion) :]
-    assert set(undiscovered.tolist()) <= set(retain)
+    assert task.deletion.tolist() == deletion
+    assert predictions.about["deletion_size"] == len(predictions.deletion) == len(deletion)
+    assert task.retain.tolist() == [i for i in range(90) if i not in deletion]
     expected = np.arange(90) % 3
-    expected[drawn["manipulated"]] = 2 - expected[drawn["manipulated"]]
+    expected[drawn] = 0
     assert torch.equal(task.training_set.labels, torch.as_tensor(expected))

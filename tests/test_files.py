@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
+from redress.formats.errors import DamagedFileError
 from redress.formats.files import (
-    DamagedFileError,
     atomic,
     digest_of,
     load_arrays,
@@ -24,8 +24,11 @@ from redress.formats.files import (
     write_json,
 )
 
+from redress.formats.identity import Identity
+
 SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"
 
+WHO = Identity("digits", "poison", 20, 0)
 ARRAYS = {
     "images": np.arange(24, dtype=np.uint8).reshape(2, 3, 4),
     "labels": np.array([-1, 2**40], dtype=np.int64),
@@ -45,10 +48,11 @@ def assert_same(found, expected):
 
 
 def test_arrays_come_back_as_they_were(tmp_path):
-    save_arrays(tmp_path / "a.safetensors", ARRAYS, ABOUT)
-    arrays, about = load_arrays(tmp_path / "a.safetensors")
+    save_arrays(tmp_path / "a.safetensors", ARRAYS, ABOUT, WHO)
+    arrays, about = load_arrays(tmp_path / "a.safetensors", WHO)
     assert_same(arrays, ARRAYS)
-    assert about == ABOUT
+    assert {name: about[name] for name in ABOUT} == ABOUT
+    assert about["identity"] == {"dataset": "digits", "manipulation": "poison", "n": 20, "seed": 0}
 
 
 KINDS = st.sampled_from([np.uint8, np.int32, np.int64, np.float32, np.float64, np.bool_])
@@ -58,21 +62,21 @@ KINDS = st.sampled_from([np.uint8, np.int32, np.int64, np.float32, np.float64, n
 @given(arrays_of.arrays(KINDS, arrays_of.array_shapes(min_dims=0, min_side=0)))
 def test_any_array_comes_back(tmp_path_factory, array):
     path = tmp_path_factory.mktemp("arrays") / "a.safetensors"
-    save_arrays(path, {"a": array}, {})
-    found = load_arrays(path)[0]["a"]
+    save_arrays(path, {"a": array}, {}, WHO)
+    found = load_arrays(path, WHO)[0]["a"]
     assert (found.dtype, found.shape, found.tobytes()) == (array.dtype, array.shape, array.tobytes())
 
 
 def test_arrays_that_are_views_come_back(tmp_path):
     views = {"turned": ARRAYS["images"].T, "every other": np.arange(10)[::2], "backwards": np.arange(3)[::-1]}
-    save_arrays(tmp_path / "a.safetensors", views, {})
-    assert_same(load_arrays(tmp_path / "a.safetensors")[0], views)
+    save_arrays(tmp_path / "a.safetensors", views, {}, WHO)
+    assert_same(load_arrays(tmp_path / "a.safetensors", WHO)[0], views)
 
 
 def test_saving_twice_gives_the_same_bytes(tmp_path):
     contents = set()
     for i in range(20):
-        save_arrays(tmp_path / f"{i}.safetensors", ARRAYS, ABOUT)
+        save_arrays(tmp_path / f"{i}.safetensors", ARRAYS, ABOUT, WHO)
         contents.add((tmp_path / f"{i}.safetensors").read_bytes())
     assert len(contents) == 1
 
@@ -96,13 +100,13 @@ def test_the_digest_sees_names_shapes_and_kinds_as_well_as_bytes():
 @pytest.fixture
 def saved(tmp_path):
     path = tmp_path / "draw.safetensors"
-    save_arrays(path, {"a": np.arange(3)}, {"seed": 0, "name": "x"})
+    save_arrays(path, {"a": np.arange(3)}, {"seed": 0, "name": "x"}, WHO)
     return path
 
 
 def assert_damaged(path):
     with pytest.raises(DamagedFileError) as caught:
-        load_arrays(path)
+        load_arrays(path, WHO)
     message = str(caught.value)
     assert str(path) in message
     assert "delete it" in message
@@ -139,7 +143,7 @@ def test_a_flipped_bit_in_the_header_is_noticed(saved, bit):
         damaged[position] ^= 1 << bit
         saved.write_bytes(damaged)
         try:
-            load_arrays(saved)
+            load_arrays(saved, WHO)
         except DamagedFileError:
             continue
         except Exception as error:
@@ -151,9 +155,9 @@ def test_a_flipped_bit_in_the_header_is_noticed(saved, bit):
 
 def test_a_file_that_is_not_there_is_no_damage(tmp_path):
     with pytest.raises(FileNotFoundError):
-        load_arrays(tmp_path / "nowhere.safetensors")
+        load_arrays(tmp_path / "nowhere.safetensors", WHO)
     with pytest.raises(FileNotFoundError):
-        read_json(tmp_path / "nowhere.json")
+        read_json(tmp_path / "nowhere.json", WHO)
 
 
 @pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe", b"{'a': 1}"])
@@ -161,42 +165,46 @@ def test_json_that_is_none_is_named(tmp_path, content):
     path = tmp_path / "result.json"
     path.write_bytes(content)
     with pytest.raises(DamagedFileError, match=r"result\.json"):
-        read_json(path)
+        read_json(path, WHO)
 
 
 def test_json_comes_back_as_it_was(tmp_path):
     content = {"a": [1, 0.1, None, True], "b": {"c": "é"}}
-    write_json(tmp_path / "deep/er/result.json", content)
-    assert read_json(tmp_path / "deep/er/result.json") == content
+    write_json(tmp_path / "deep/er/result.json", content, WHO)
+    identity = {"dataset": "digits", "manipulation": "poison", "n": 20, "seed": 0}
+    assert read_json(tmp_path / "deep/er/result.json", WHO) == {"identity": identity, **content}
     sealed = json.loads((tmp_path / "deep/er/result.json").read_text())
-    text = '{"a": [1, 0.1, null, true], "b": {"c": "\\u00e9"}}'
-    assert sealed == {**content, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    text = '{"a": [1, 0.1, null, true], "b": {"c": "\\u00e9"}, "identity": {"dataset": "digits", '
+    text += '"manipulation": "poison", "n": 20, "seed": 0}}'
+    assert sealed == {"identity": identity, **content, "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
-@pytest.mark.parametrize(("old", "new"), [("0.1", "0.2"), ("true", "false"), ('"c"', '"d"'), ("null", "0")])
+@pytest.mark.parametrize(
+    ("old", "new"), [("0.1", "0.2"), ("true", "NaN"), ('"c"', '"d"'), ("digits", "cifar10")]
+)
 def test_json_that_was_altered_is_named_with_the_command_that_rebuilds_it(tmp_path, old, new):
     path = tmp_path / "result.json"
-    write_json(path, {"a": [1, 0.1, None, True], "b": {"c": "é"}})
+    write_json(path, {"a": [1, 0.1, None, True], "b": {"c": "é"}}, WHO)
     text = path.read_text()
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
     with pytest.raises(
-        DamagedFileError, match=r"result\.json: .*SHA-256; .*snakemake --cores 1 .*result\.json"
+        DamagedFileError, match=r"result\.json: .*(SHA-256|JSON); .*snakemake --cores 1 .*result\.json"
     ):
-        read_json(path)
+        read_json(path, WHO)
 
 
 def test_json_may_be_laid_out_anew(tmp_path):
     path = tmp_path / "result.json"
-    write_json(path, {"b": 2, "a": 1.5})
+    write_json(path, {"b": 2, "a": 1.5}, WHO)
     path.write_text(json.dumps(json.loads(path.read_text()), indent=4, sort_keys=True))
-    assert read_json(path) == {"a": 1.5, "b": 2}
+    assert read_json(path, WHO, "a", "b").items() >= {"a": 1.5, "b": 2}.items()
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
 def test_json_holds_no_nan_and_a_refused_write_leaves_nothing(tmp_path, number):
     with pytest.raises(ValueError, match="JSON"):
-        write_json(tmp_path / "result.json", {"accuracy": number})
+        write_json(tmp_path / "result.json", {"accuracy": number}, WHO)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -240,7 +248,7 @@ def test_sha256_is_that_of_the_bytes(tmp_path):
 
 def test_python_objects_are_not_saved(tmp_path):
     with pytest.raises(Exception, match="object"):
-        save_arrays(tmp_path / "a.safetensors", {"a": np.array([None, {}], dtype=object)}, {})
+        save_arrays(tmp_path / "a.safetensors", {"a": np.array([None, {}], dtype=object)}, {}, WHO)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -267,7 +275,7 @@ def test_no_script_uses_pickle():
     assert len(files) > 30
     for file in files:
         text = file.read_text()
-        if file.name == "evaluation.py":  # writes pickles to compare models, and never reads one
+        if file.name == "prediction.py":  # writes pickles to compare models, and never reads one
             assert set(re.findall(r"pickle\.\w+", text)) == {"pickle.Pickler"}
             text = text.replace("import pickle\n", "")
         for node in ast.walk(ast.parse(text)):

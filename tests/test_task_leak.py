@@ -1,6 +1,6 @@
 """What a method is given: nothing that it may not know, and nothing that reaches another candidate."""
 
-import argparse
+import contextlib
 import dataclasses
 import types
 from functools import partial
@@ -10,22 +10,26 @@ import pytest
 import tiny
 import torch
 
-import importance
-import manipulate
-import train
-from methods import cf, scrub, ssd
-from redress import files
-from redress.candidate_job import CandidateJob
-from redress.data import Pool, channel_statistics, split
-from redress.records import MEASURED
-from redress.seeds import generator_for, seed_for
+from redress.adversary.act import act, manipulation
+from redress.adversary.discovery import discover
+from redress.adversary.pool import Pool, channel_importances, split
+from redress.developer import expanding, making
+from redress.developer.candidate_job import CandidateJob
+from redress.developer.expanding import expand
+from redress.developer.importance import compute_importance
+from redress.developer.making import make_original
+from redress.developer.task import Expanded
+from redress.formats import files
+from redress.formats.contents import DeletionSet
+from redress.formats.errors import BadInputError
+from redress.formats.identity import PLAIN, WHOLE, Identity
+from redress.formats.recipe import Recipe, Setup
+from redress.formats.seeds import generator_for, seed_for
+from redress.plugins.methods import cf, scrub, ssd
 
 NAME, SEED, N, SIZE, COUNT = "an unusual dataset", 987654321, 10, 12, 60
-FRACTION, FOUND = 0.4, 4
-SETTINGS = {
-    "model": {"name": "resnet9", "width": 2},
-    "recipe": {"steps": 6, "batch_size": 16, "crop_padding": 1},
-}
+SHARE, FOUND = "0.4", 4
+SETUP = Setup({"name": "resnet9", "width": 2}, Recipe(steps=6, batch_size=16, crop_padding=1), "cpu", 1)
 MANIPULATIONS = {"poison": {"patch_size": 2}, "interclass": {"classes": [1, 2]}}
 
 
@@ -41,72 +45,64 @@ def a_pool():
 
 
 @pytest.fixture(scope="module", params=sorted(MANIPULATIONS))
-def world(request, tmp_path_factory):
-    """The files that the stages before unlearning leave, and what is in them."""
+def built(request, tmp_path_factory):
     return build(request.param, tmp_path_factory.mktemp(request.param))
 
 
+@pytest.fixture
+def world(built, monkeypatch):
+    """The files that the stages before unlearning leave, in the folder one is in, and what is in them."""
+    monkeypatch.chdir(built.folder)
+    return built
+
+
 @pytest.fixture(scope="module")
-def poisoned(tmp_path_factory):
+def built_poisoned(tmp_path_factory):
     return build("poison", tmp_path_factory.mktemp("poison"))
 
 
-def build(manipulation, folder):
-    data, draw, model = (folder / f"{name}.safetensors" for name in ("data", "draw", "original"))
-    arrays = split(a_pool(), 15, NAME)
-    mean, deviation = channel_statistics(arrays["train_images"])
-    files.save_arrays(data, arrays, {"classes": ["a", "b", "c"], "mean": mean, "deviation": deviation})
-    common = {
-        "dataset": NAME,
-        "manipulation": manipulation,
-        "n": N,
-        "seed": SEED,
-        "data": data,
-        "draw": draw,
-        "settings": {**SETTINGS, "manipulation": MANIPULATIONS[manipulation]},
-        "device": "cpu",
-        "threads": 1,
-        "config_digest": "",
-    }
-    drawing = {**common, "settings": MANIPULATIONS[manipulation], "output": draw}
-    manipulate.main(argparse.Namespace(**drawing))
-    train.main(argparse.Namespace(**common, output=model))
-    statistics = []
-    for over, fraction in (("training_set", None), ("deletion_set", FRACTION)):
-        statistics.append(folder / f"{over}.safetensors")
-        importance.main(
-            argparse.Namespace(
-                **common,
-                original=model,
-                statistic="fisher_batch",
-                over=over,
-                deletion_fraction=fraction,
-                output=statistics[-1],
-            )
-        )
-    drawn, _ = files.load_arrays(draw)
+@pytest.fixture
+def poisoned(built_poisoned, monkeypatch):
+    monkeypatch.chdir(built_poisoned.folder)
+    return built_poisoned
+
+
+def build(name, folder):
+    uses = {"manipulation": name, "maker": "standard", "discovery": "uniform"}
+    run = Identity(NAME, name, N, SEED)
+    original = run.having(maker="standard")
+    cell = original.having(discovery="uniform", share=SHARE, expansion=PLAIN)
+    with contextlib.chdir(folder):
+        pictures, labels = split(a_pool(), 15, NAME)
+        mean, deviation = channel_importances(pictures["train_images"])
+        about = {"classes": ["a", "b", "c"], "mean": mean, "deviation": deviation}
+        files.save_arrays(run.path("pictures"), pictures, about, Identity(NAME))
+        files.save_arrays(run.path("true_labels"), labels, {}, Identity(NAME))
+        done = act(run, name, MANIPULATIONS[name])
+        done.truth.save(run, {})
+        done.training_view.save(run, {})
+        done.probes.save(run, {})
+        make_original(original, uses, SETUP, {}, tiny.PROVENANCE)
+        discover(cell, uses, {}).save(cell, {})
+        for over in (WHOLE, f"{PLAIN}/uniform/{SHARE}"):
+            identity = original.having(importance="fisher_batch", over=over)
+            compute_importance(identity, uses, SETUP, tiny.PROVENANCE)
     return types.SimpleNamespace(
-        common=common,
-        original=model,
-        statistics=statistics,
-        arrays=arrays,
+        folder=folder,
+        cell=cell,
+        uses=uses,
+        name=name,
+        arrays={**pictures, **labels},
         mean=mean,
         deviation=deviation,
-        manipulated=drawn["manipulated"],
-        given=drawn["given_labels"],
+        manipulated=done.truth.manipulated,
+        given_labels=done.truth.given_labels,
     )
 
 
 def job(world, method):
-    statistics = world.statistics if method == "ssd" else []
-    arguments = argparse.Namespace(
-        **world.common,
-        original=world.original,
-        method=method,
-        deletion_fraction=FRACTION,
-        statistics=statistics,
-    )
-    return CandidateJob(arguments, "unlearn.py")
+    uses = {**world.uses, "method": method}
+    return CandidateJob(world.cell.having(method=method), uses, SETUP, tiny.PROVENANCE)
 
 
 def handed_task(world, monkeypatch, method="ssd"):
@@ -190,7 +186,7 @@ def betrayals(start, world):
     """Names of the secrets found in what can be reached from `start`."""
     found = set()
     for thing in reachable(start):
-        if isinstance(thing, str | int) and thing in (NAME, SEED, world.common["manipulation"]):
+        if isinstance(thing, str | int) and thing in (NAME, SEED, world.name):
             found.add("names")
         array = as_array(thing)
         if array is not None and array.size > 1:
@@ -256,17 +252,16 @@ def test_a_task_holds_what_a_method_may_know(world, monkeypatch):
     arrays, everything = world.arrays, torch.arange(COUNT)
     assert task.deletion.tolist() == world.manipulated[:FOUND].tolist()
     assert task.retain.tolist() == sorted(set(range(COUNT)) - set(world.manipulated[:FOUND].tolist()))
-    given = arrays["train_labels"].copy()
-    given[world.manipulated] = world.given
-    assert task.training_set.labels.tolist() == given.tolist()
+    assert task.training_set.labels.tolist() == world.given_labels.tolist()
     untouched = ~np.isin(everything, world.manipulated)
     expected = (arrays["train_images"] / 255 - world.mean) / world.deviation
     seen = task.training_set.images(everything).double().numpy()
     np.testing.assert_allclose(seen[untouched], expected[untouched], atol=1e-5)
-    weights, _ = files.load_arrays(world.original)
+    original = world.cell.original
+    weights, _ = files.load_arrays(original.path("original"), original)
     assert all(np.array_equal(task.original.state_dict()[name], value) for name, value in weights.items())
     assert not task.original.training
-    assert set(task.statistics) == {("fisher_batch", "training_set"), ("fisher_batch", "deletion_set")}
+    assert set(task.importances) == {("fisher_batch", "training_set"), ("fisher_batch", "deletion_set")}
 
 
 SECRETS = {
@@ -288,8 +283,8 @@ SECRETS = {
         "test images",
         lambda world: (torch.tensor(world.arrays["test_images"]) / 255 - world.mean[0]) / world.deviation[0],
     ),
-    "the scenario's seed": ("names", lambda world: {"seed": SEED}),
-    "the manipulation's name": ("names", lambda world: [world.common["manipulation"]]),
+    "the run's seed": ("names", lambda world: {"seed": SEED}),
+    "the manipulation's name": ("names", lambda world: [world.name]),
 }
 
 
@@ -297,7 +292,7 @@ SECRETS = {
 def test_the_search_finds_each_secret(poisoned, monkeypatch, secret):
     kind, plant = SECRETS[secret]
     task = handed_task(poisoned, monkeypatch)
-    spoilt = dataclasses.replace(task, statistics={("a", "b"): plant(poisoned)})
+    spoilt = dataclasses.replace(task, importances={("a", "b"): plant(poisoned)})
     assert betrayals(spoilt, poisoned) == {kind}
 
 
@@ -358,12 +353,12 @@ def test_the_search_looks_into_each_hiding_place(poisoned, place):
 
 def test_the_seed_does_not_repeat_the_adversarys_draw(world, monkeypatch):
     task = handed_task(world, monkeypatch)
-    manipulation, true = job(world, "cf")._scenario.manipulation, world.arrays["train_labels"]
+    adversary, true = manipulation(world.name, MANIPULATIONS[world.name]), world.arrays["train_labels"]
 
     def drawn(generator):
-        return manipulation.draw(true, N, generator)[0].tolist()
+        return adversary.draw(true, N, generator)[0].tolist()
 
-    name = world.common["manipulation"]
+    name = world.name
     assert drawn(generator_for("manipulation", NAME, name, N, SEED)) == world.manipulated.tolist()
     seeds = [task.seed, seed_for(task.seed), seed_for("manipulation", NAME, name, N, task.seed)]
     for seed in seeds:
@@ -390,8 +385,8 @@ EARLIER = {
 }
 
 
-def measured(record):
-    return {figure: record[figure] for figure in MEASURED}
+def predicted(predictions):
+    return [one.tolist() for one in (predictions.validation, predictions.deletion, *predictions.probes)]
 
 
 @pytest.mark.parametrize("method", CANDIDATES)
@@ -402,7 +397,7 @@ def test_a_candidate_does_not_depend_on_those_before_it(poisoned, method):
     torch.rand(7)
     again, record_again = shared_job.run(CANDIDATES[method])
     tiny.assert_same_weights(model, again, tolerance=0)
-    assert measured(record) == measured(record_again)
+    assert predicted(record) == predicted(record_again)
 
 
 def test_a_method_that_draws_from_pytorchs_global_stream_draws_the_same_for_every_candidate(
@@ -474,8 +469,8 @@ def test_what_a_method_does_to_its_task_does_not_reach_the_next_candidate(poison
         shared_job.run(candidate)
     again, record_again = shared_job.run(candidate)
     tiny.assert_same_weights(model, again, tolerance=0)
-    assert measured(record) == measured(record_again)
-    assert record["deletion_size"] == record_again["deletion_size"] == FOUND
+    assert predicted(record) == predicted(record_again)
+    assert record.about["deletion_size"] == record_again.about["deletion_size"] == FOUND
 
 
 def scaled_in_place(tensors):
@@ -492,36 +487,36 @@ def rooted_through_a_view(tensors):
 
 @pytest.mark.parametrize("change", [scaled_in_place, zeroed_by_index, rooted_through_a_view])
 @pytest.mark.parametrize("over", ["training_set", "deletion_set"])
-def test_a_method_that_changes_a_shared_statistic_in_place_is_refused(poisoned, monkeypatch, change, over):
+def test_a_method_that_changes_a_shared_importance_in_place_is_refused(poisoned, monkeypatch, change, over):
     def vandal(task, **_):
-        change(task.statistics["fisher_batch", over])
+        change(task.importances["fisher_batch", over])
         return task.original
 
     monkeypatch.setattr(ssd, "unlearn", vandal)
-    with pytest.raises(ValueError, match=r"methods/ssd\.py changes a shared statistic in place: clone it"):
+    with pytest.raises(ValueError, match=r"methods/ssd\.py changes a shared importance in place: clone it"):
         job(poisoned, "ssd").run({"alpha": 1})
 
 
-def replace_a_tensor(statistics):
-    tensors = statistics["fisher_batch", "deletion_set"]
+def replace_a_tensor(importances):
+    tensors = importances["fisher_batch", "deletion_set"]
     for name in tensors:
         tensors[name] = tensors[name] * 0
 
 
-def drop_a_tensor(statistics):
-    statistics["fisher_batch", "deletion_set"].popitem()
+def drop_a_tensor(importances):
+    importances["fisher_batch", "deletion_set"].popitem()
 
 
-def drop_a_statistic(statistics):
-    statistics.clear()
+def drop_an_importance(importances):
+    importances.clear()
 
 
-@pytest.mark.parametrize("change", [replace_a_tensor, drop_a_tensor, drop_a_statistic])
-def test_a_method_that_exchanges_its_statistics_is_refused_or_does_not_reach_the_next_candidate(
+@pytest.mark.parametrize("change", [replace_a_tensor, drop_a_tensor, drop_an_importance])
+def test_a_method_that_exchanges_its_importances_is_refused_or_does_not_reach_the_next_candidate(
     poisoned, monkeypatch, change
 ):
     def vandal(task, **_):
-        change(task.statistics)
+        change(task.importances)
         return task.original
 
     candidate = CANDIDATES["ssd"]
@@ -537,22 +532,13 @@ def test_a_method_that_exchanges_its_statistics_is_refused_or_does_not_reach_the
     tiny.assert_same_weights(model, again, tolerance=0)
 
 
-@pytest.mark.parametrize("missing", [0, 1])
-def test_a_missing_statistic_is_named(poisoned, missing):
-    incomplete = types.SimpleNamespace(**vars(poisoned))
-    incomplete.statistics = [poisoned.statistics[1 - missing]]
-    over = ("training_set", "deletion_set")[missing]
-    with pytest.raises(ValueError, match=f"--statistics: ssd needs fisher_batch over the {over}"):
-        job(incomplete, "ssd").run({"alpha": 1})
-
-
 def test_a_method_that_returns_no_model_is_named(poisoned, monkeypatch):
     monkeypatch.setattr(cf, "unlearn", lambda task, **_: None)
     with pytest.raises(ValueError, match=r"methods/cf\.py: unlearn\(\) returned NoneType"):
         job(poisoned, "cf").run({})
 
 
-def test_a_diverged_candidate_is_recorded_without_figures(poisoned, monkeypatch):
+def test_a_diverged_candidate_is_recorded_without_predictions(poisoned, monkeypatch):
     def unlearn(task, **_):
         with torch.no_grad():
             next(task.original.parameters()).fill_(float("nan"))
@@ -560,5 +546,77 @@ def test_a_diverged_candidate_is_recorded_without_figures(poisoned, monkeypatch)
 
     monkeypatch.setattr(cf, "unlearn", unlearn)
     _, record = job(poisoned, "cf").run({})
-    assert set(measured(record).values()) == {None}
-    assert record["unlearn_seconds"] > 0
+    assert record.diverged
+    assert predicted(record) == [[]] * 5
+    assert record.about["unlearn_seconds"] > 0
+
+
+def test_a_record_says_what_its_model_was_made_from_and_no_more(poisoned):
+    shared_job = job(poisoned, "ssd")
+    _, record = shared_job.run({"alpha": 1})
+    made_from = record.about["made_from"]
+    assert set(made_from) == {
+        "pictures",
+        "training_set",
+        "deletion_set",
+        "original",
+        "training_set fisher_batch",
+        "deletion_set fisher_batch",
+    }
+    found = files.load_arrays(poisoned.cell.path("deletion_set"), poisoned.cell)[1]["seal"]
+    assert made_from["deletion_set"] == found
+    assert set(job(poisoned, "cf").run({"steps": 1})[1].about["made_from"]) == set(made_from) - {
+        "training_set fisher_batch",
+        "deletion_set fisher_batch",
+    }
+
+
+# What a maker and an expansion are given
+
+
+def test_a_maker_and_an_expansion_are_given_none_of_the_secrets(world, monkeypatch):
+    received, everything = [], torch.arange(COUNT)
+
+    def make(training):
+        received.append(training)
+        return training.new_model()
+
+    def grow(known):
+        received.append(known)
+        return Expanded(torch.tensor([*known.deletion.tolist(), 0]).unique(), everything.float())
+
+    plug_in = types.SimpleNamespace(make=make, expand=grow)
+    for module in (making, expanding):
+        monkeypatch.setattr(module, "load", lambda package, name: plug_in)
+    grown = world.cell.having(expansion="near")
+    uses = {**world.uses, "expansion": "near", "maker": "mine"}
+    make_original(world.cell.original.having(maker="mine"), uses, SETUP, {}, tiny.PROVENANCE)
+    counts = expand(grown, uses, SETUP, {}, tiny.PROVENANCE)
+    training, known = received
+    assert betrayals(training, world) == betrayals(known, world) == set()
+    assert training.samples.tolist() == known.samples.tolist() == everything.tolist()
+    assert known.deletion.tolist() == world.manipulated[:FOUND].tolist()
+    assert known.margins.shape == (COUNT, 2)  # six batches of 16 are a pass and 36 samples of the next
+    assert known.margins.isnan().sum() == 24
+    written, _ = DeletionSet.load(grown)
+    assert counts == (FOUND, len(written.indices))
+    assert written.scores.tolist() == everything.tolist()
+
+
+@pytest.mark.parametrize(
+    ("indices", "scores", "expected"),
+    [
+        ([3, 60], COUNT, "there is no sample 60"),
+        ([3, 3], COUNT, "names sample 3 more than once"),
+        (range(COUNT), COUNT, "names all 60 training samples"),
+        ([], COUNT, "sample indices must be integers|names no sample"),
+        ([3], 5, r"scores have shape \(5,\), not \(60,\)"),
+        (None, 0, r"expand\(\) returned list instead of Expanded"),
+    ],
+)
+def test_a_grown_deletion_set_that_cannot_be_is_refused(poisoned, monkeypatch, indices, scores, expected):
+    grown = [] if indices is None else Expanded(torch.tensor(list(indices)), torch.zeros(scores))
+    plug_in = types.SimpleNamespace(expand=lambda known: grown)
+    monkeypatch.setattr(expanding, "load", lambda package, name: plug_in)
+    with pytest.raises(BadInputError, match=f"^expansions/near.py: .*({expected})"):
+        expand(poisoned.cell.having(expansion="far"), {**poisoned.uses, "expansion": "near"}, SETUP, {}, {})

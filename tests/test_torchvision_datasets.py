@@ -21,8 +21,8 @@ import pytest
 from project import ROOT
 from torchvision.datasets import CIFAR10, CIFAR100, PCAM
 
+from redress.adversary.pool import check
 from redress.plugins.datasets import cifar10, cifar100, pcam
-from redress.data import check
 
 TRAIN, TEST = 20, 6
 
@@ -422,12 +422,13 @@ def test_preparing_what_is_not_there_ends_in_one_line(tmp_path, source):
     proxy = f"http://127.0.0.1:{closed_port()}"
     without_network = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), proxy)
     root = tmp_path / "root"
-    output = tmp_path / "prepared/x.safetensors"
-    output.parent.mkdir()
+    project = tmp_path / "project"
+    project.mkdir()
     command = [sys.executable, ROOT / "workflow/scripts/prepare.py", "--dataset", "x", "--source", source]
     command += ["--settings", json.dumps({"data_root": str(root)}), "--validation-size", "0.2"]
     done = subprocess.run(
-        [*command, "--output", output],
+        command,
+        cwd=project,
         env={**os.environ, **without_network},
         capture_output=True,
         text=True,
@@ -437,4 +438,4 @@ def test_preparing_what_is_not_there_ends_in_one_line(tmp_path, source):
     assert "Traceback" not in done.stdout + done.stderr
     assert done.stderr.splitlines()[-1].startswith(f"error: dataset x: data_root {root}: ")
     assert sum(line.startswith("error:") for line in done.stderr.splitlines()) == 1
-    assert list(output.parent.iterdir()) == []
+    assert list(project.iterdir()) == []

@@ -10,6 +10,9 @@ from torch import nn
 from redress.developer.task import Task
 from redress.developer.training_set import TrainingSet
 from redress.formats import files
+from redress.formats.alterations import View
+from redress.formats.candidates import candidate_name
+from redress.formats.contents import DeletionSet, Predictions, TrainingView, Truth
 from redress.formats.identity import PLAIN, Identity
 from redress.formats.recipe import Recipe, Setup
 
@@ -168,8 +171,72 @@ def prepare(identity=RUN, train=30, validation=6, test=9, classes=CLASSES, **kin
     labels = {f"{part}_labels": np.arange(count) % classes for part, count in counts.items()}
     pictures["validation_labels"] = labels.pop("validation_labels")
     channels = pictures["train_images"].shape[1]
-    about = {"classes": [str(c) for c in range(classes)], "mean": [0.5] * channels, "deviation": [0.3] * channels}
+    about = {
+        "classes": [str(c) for c in range(classes)],
+        "mean": [0.5] * channels,
+        "deviation": [0.3] * channels,
+    }
     dataset = Identity(identity.dataset)
     files.save_arrays(dataset.path("pictures"), pictures, about, dataset)
     files.save_arrays(dataset.path("true_labels"), labels, {}, dataset)
     return pictures, labels
+
+
+class Results:
+    """Files of one original model with predictions written by hand: 30 samples, 6 for validation, 9 for test.
+
+    True labels go round the three classes.
+    """
+
+    def __init__(self, manipulated, given, affected, unaffected, target=None, in_doubt=True):
+        _, labels = prepare(size=1)
+        given_labels = labels["train_labels"].copy()
+        given_labels[manipulated] = given
+        view = View("train", np.arange(30))
+        TrainingView(view, given_labels, in_doubt).save(RUN, {})
+        everything = [np.array(part) for part in (manipulated, affected, unaffected)]
+        probes = {"unaffected": 0, "manipulated": 1, "affected": 2}  # an order of their own
+        truth = Truth(
+            everything[0],
+            labels["train_labels"],
+            given_labels,
+            labels["test_labels"],
+            *everything[1:],
+            probes,
+            target,
+        )
+        truth.save(RUN, {})
+        files.save_arrays(ORIGINAL.path("original"), {"w": np.ones(2)}, {}, ORIGINAL)
+        self.made_from = {
+            "pictures": self.seal("pictures", Identity(RUN.dataset)),
+            "training_set": self.seal("training_set", RUN),
+            "original": self.seal("original", ORIGINAL),
+        }
+
+    def seal(self, kind, identity):
+        return files.load_arrays(identity.path(kind), identity)[1]["seal"]
+
+    def original(self, validation, unaffected, manipulated, affected, **changes):
+        about = {"provenance": PROVENANCE, "device": "cpu", "peak_memory_mb": 5.0}
+        made_from = {name: self.made_from[name] for name in ("pictures", "training_set")}
+        probes = tuple(map(np.array, (unaffected, manipulated, affected)))
+        about |= {"made_from": {**made_from, **changes}}
+        Predictions(np.array(validation), np.empty(0), probes, about).save("predictions", ORIGINAL)
+
+    def deletion_set(self, indices, cell=CELL):
+        DeletionSet(np.array(indices)).save(cell, {})
+
+    def candidate(
+        self, values, validation, deletion, probes=((), (), ()), cell=CELL, method="eu", **made_from
+    ):
+        """A candidate that predicts this, or has diverged where `validation` is None."""
+        about = {
+            "hyperparameters": values,
+            "deletion_size": len(deletion),
+            "unlearn_seconds": 2.5,
+            "provenance": PROVENANCE,
+            "made_from": {**self.made_from, "deletion_set": self.seal("deletion_set", cell), **made_from},
+        }
+        arrays = [np.array(() if part is None else part) for part in (validation, deletion, *probes)]
+        predictions = Predictions(arrays[0], arrays[1], tuple(arrays[2:]), about, validation is None)
+        predictions.save("candidate", cell.having(method=method, candidate=candidate_name(values)))

@@ -32,7 +32,7 @@ def collect_what_there_is():
         if not there(original, "training_set", "probes", "truth", "predictions") or not measured(
             original, blocks
         ):
-            lacking = [original, *(cell for cell, _ in cells() if cell.original == original)]
+            lacking = [original]
         missing += lacking
     if not missing:  # it is the last stages that failed
         return

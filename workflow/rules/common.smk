@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -173,29 +174,32 @@ def sources_of_method(name, method):
 
 def candidate_files(wildcards):
     """Everything unlearned from an original model, and the deletion sets behind it."""
-    original = Identity(**wildcards)
-    of_cells = [
+    return unlearned(Identity(**wildcards))
+
+
+@cache
+def unlearned(original):
+    """The same of what names an original model."""
+    cells = [
         (cell, block.candidates)
         for block in experiment.blocks(original.maker)
         for cell in block.cells(original)
     ]
     return [
-        *dict.fromkeys(cell.path("deletion_set") for cell, _ in of_cells),
-        *(cell.having(candidate=one).path("candidate") for cell, names in of_cells for one in names),
+        *dict.fromkeys(cell.path("deletion_set") for cell, _ in cells),
+        *(path for cell, names in cells for path in candidate_paths(cell, names)),
     ]
+
+
+def candidate_paths(cell, names):
+    """The results of candidates of one deletion set; quicker than asking each one for its path."""
+    pattern = cell.having(candidate="{}").path("candidate")
+    return [pattern.format(name) for name in names]
 
 
 def original_files(*kinds):
     """Every original model's results of these kinds."""
     return [original.path(kind) for original in experiment.originals() for kind in kinds]
-
-
-def cells():
-    """Every deletion set with every method that runs on it."""
-    for original in experiment.originals():
-        for block in experiment.blocks(original.maker):
-            for cell in block.cells(original):
-                yield cell, block.candidates
 
 
 def intermediates():
@@ -207,14 +211,37 @@ def intermediates():
     return [
         *(run.path(kind) for run in experiment.runs() for kind in ("training_set", "probes", "truth")),
         *original_files("original", "predictions", "selection", "measures"),
-        *dict.fromkeys(cell.path("deletion_set") for cell, _ in cells()),
-        *(cell.having(candidate=one).path("candidate") for cell, names in cells() for one in names),
+        *(path for original in experiment.originals() for path in jobs_results(original)),
     ]
+
+
+def jobs_results(original):
+    """One result of every unlearning job, whose results come and go together, and all deletion sets."""
+    first = {
+        method: [
+            name
+            for group in experiment.groups()
+            if group.method == method
+            for name in (group.candidates if group.one_per_job else group.candidates[:1])
+        ]
+        for method in experiment.methods
+    }
+    for block in experiment.blocks(original.maker):
+        for cell in block.cells(original):
+            yield cell.path("deletion_set")
+            yield from candidate_paths(cell, first[block.method])
 
 
 def saved_models():
     """Weights of the selected models, if they are to be kept."""
-    return [cell.path("model") for cell, _ in cells()] if experiment.save_models else []
+    if not experiment.save_models:
+        return []
+    return [
+        cell.path("model")
+        for original in experiment.originals()
+        for block in experiment.blocks(original.maker)
+        for cell in block.cells(original)
+    ]
 
 
 def figure_files(*endings):

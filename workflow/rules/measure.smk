@@ -1,13 +1,11 @@
-# The only reader of the truth beside discover.
+# The only reader of the truth beside discover. What selection has read it reads too: naming thousands of
+# candidates a second time would only take time to plan.
 rule measure:
     input:
         PLACES["true_labels"],
         PLACES["truth"],
         PLACES["predictions"],
         PLACES["selection"],
-        PLACES["pictures"],
-        PLACES["training_set"],
-        candidate_files,
     output:
         PLACES["measures"],
     log:

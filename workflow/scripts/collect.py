@@ -12,6 +12,8 @@ from redress.formats.identity import Identity
 from redress.launch.job import log, parser, run
 from redress.report.tables import candidate_row, provenance_table, selected_row, table_of, times_table
 
+HELD = ("original", "candidates", "selected", "measures", "not_applying")
+
 
 def main(arguments: argparse.Namespace) -> None:
     measured = list(read(arguments))
@@ -46,7 +48,7 @@ def read(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
                         identity = Identity(dataset, manipulation, n, seed, maker)
                         path = arguments.root / Path(identity.path("measures")).relative_to("results")
                         if path.exists() or not arguments.partial:
-                            yield files.read_json(path, identity, "original", "candidates", "selected", "measures")
+                            yield files.read_json(path, identity, *HELD)
 
 
 if __name__ == "__main__":

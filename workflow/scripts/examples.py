@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from redress.formats import files
-from redress.formats.contents import Truth, TrainingView
+from redress.formats.contents import TrainingView, Truth
 from redress.formats.identity import OF_RUN, Identity
 from redress.launch.job import identity_of, log, parser, run
 from redress.report.paper import paper, save

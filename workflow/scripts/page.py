@@ -17,13 +17,14 @@ TABLES = ("candidates", "selected", "times", "summary", "provenance")
 def main(arguments: argparse.Namespace) -> None:
     shown = Shown.from_json(arguments.shown)
     paths = {name: arguments.tables / f"{name}.csv" for name in TABLES}
+    figures = {name: arguments.figures / f"{name}.png" for name in shown.figures}
     listed = [*paths.values(), *([arguments.missing] if arguments.missing else [])]
     results = Results(
         **{name: read_table(path) for name, path in paths.items()},
         shown=shown,
         config=arguments.config,
         command=arguments.command,
-        figures={name: path for name in shown.figures if (path := arguments.figures / f"{name}.png").exists()},
+        figures={name: path for name, path in figures.items() if path.exists()},
         examples=[(path.parent.name, path.stem, path) for path in arguments.examples],
         missing=read_table(arguments.missing) if arguments.missing else None,
         downloads=[os.path.relpath(path, arguments.output.parent) for path in listed],

@@ -13,7 +13,8 @@ from redress.report.shown import Shown
 
 def main(arguments: argparse.Namespace) -> None:
     shown = Shown.from_json(arguments.shown)
-    candidates, selected = (read_table(arguments.tables / f"{name}.csv") for name in ("candidates", "selected"))
+    candidates = read_table(arguments.tables / "candidates.csv")
+    selected = read_table(arguments.tables / "selected.csv")
     originals = candidates[candidates["method"] == "original"]
     for name, (manipulation, measure) in shown.figures.items():
         if manipulation not in set(selected["manipulation"]):  # nothing of it is finished

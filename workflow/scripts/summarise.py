@@ -13,7 +13,8 @@ from redress.report.shown import Shown
 
 def main(arguments: argparse.Namespace) -> None:
     shown = Shown.from_json(arguments.shown)
-    candidates, selected = (read_table(arguments.tables / f"{name}.csv") for name in ("candidates", "selected"))
+    candidates = read_table(arguments.tables / "candidates.csv")
+    selected = read_table(arguments.tables / "selected.csv")
     summary = summarise(candidates, selected, shown.measures, shown.makers)
     with files.atomic(arguments.tables / "summary.csv") as temporary:
         summary.to_csv(temporary, index=False)

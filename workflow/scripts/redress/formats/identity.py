@@ -1,6 +1,6 @@
 """What a result is and where it is kept: the only place that knows paths and the columns that name a row."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 RUN = "results/runs/{dataset}/{manipulation}/n{n}/seed{seed}"
@@ -72,7 +72,7 @@ class Identity:
 
     def path(self, kind: str) -> str:
         """Where the result of this `kind`, a key of PLACES, is kept; relative to the project's folder."""
-        return PLACES[kind].format(**asdict(self))
+        return PLACES[kind].format_map(vars(self))
 
     def kind_at(self, path: Any) -> str | None:
         """The kind of its results that is kept at `path`; None for any other place."""
@@ -85,7 +85,7 @@ class Identity:
     @property
     def names(self) -> dict[str, Any]:
         """The names it has, for a file to say what it is."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: value for name, value in vars(self).items() if value is not None}
 
     @property
     def run(self) -> "Identity":

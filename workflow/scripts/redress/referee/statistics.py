@@ -23,10 +23,9 @@ RESAMPLES = 20_000
 SCENARIO = ["dataset", "model", "manipulation", "n_manipulated"]
 CELL = [*SCENARIO, "discovery", "deletion_fraction"]
 DATASET = ["dataset", "model"]
-LINE = ["method", "maker"]
-"""What is compared: a method, or the original model of a maker."""
 
-Line = tuple[str, str]
+ORIGINAL = "original of "
+"""How the line of a maker's original is called; methods' are called as they are, without a space."""
 
 
 @dataclass(frozen=True)
@@ -135,64 +134,65 @@ class Compared:
             makers=dict(first["maker"]),
             expansions=dict(first["expansion"]),
             discoveries={
-                method: frozenset(own) for method, own in selected.groupby("method", sort=False)["discovery"]
+                str(method): frozenset(own["discovery"])
+                for method, own in selected.groupby("method", sort=False)
             },
             originals=[maker for maker in makers if maker in used],
             seeds=sorted(candidates["seed"].unique()),
         )
 
     @property
-    def lines(self) -> list[Line]:
-        """Originals, then methods."""
-        return [*(("original", maker) for maker in self.originals), *self.makers.items()]
+    def lines(self) -> list[str]:
+        """What is compared: the original model of each maker, and the methods."""
+        return [*(ORIGINAL + maker for maker in self.originals), *self.makers]
 
     @property
     def everywhere(self) -> frozenset[str]:
         """All discoveries."""
         return frozenset[str]().union(*self.discoveries.values())
 
-    def runs_on(self, line: Line) -> frozenset[str]:
-        """The discoveries that a line has results for; an original has them for each."""
-        return self.discoveries.get(line[0], self.everywhere)
+    def maker_of(self, line: str) -> str:
+        """Whose original model a line is or starts from."""
+        return line.removeprefix(ORIGINAL) if line.startswith(ORIGINAL) else self.makers[line]
 
-    def in_place(self, table: pd.DataFrame, of: Mapping[Line, Line]) -> pd.DataFrame:
-        """The columns of `of[line]` in the place of each line's."""
-        return pd.concat({line: table[of[line]] for line in self.lines}, axis=1, names=LINE)
+    def runs_on(self, line: str) -> frozenset[str]:
+        """The discoveries that a line has results for; an original has them for each."""
+        return self.discoveries.get(line, self.everywhere)
 
     def originals_of(self, table: pd.DataFrame) -> pd.DataFrame:
         """In each line's place what its own original has."""
-        return self.in_place(table, {line: ("original", line[1]) for line in self.lines})
+        own = {line: table[ORIGINAL + self.maker_of(line)] for line in self.lines}
+        return pd.concat(own, axis=1, names=["line"])
 
     def eu_of(self, table: pd.DataFrame) -> pd.DataFrame | None:
         """In each line's place what EU has; None without EU."""
         if "eu" not in self.makers:
             return None
-        return self.in_place(table, dict.fromkeys(self.lines, ("eu", self.makers["eu"])))
+        return pd.concat(dict.fromkeys(self.lines, table["eu"]), axis=1, names=["line"])
 
     def over_all(self, table: pd.DataFrame, how: str) -> pd.DataFrame:
         """The mean or minimum over all cells of a dataset in which a line runs; NaN where it lacks one."""
         discovery = table.index.get_level_values("discovery")
-        parts = [
-            table.loc[discovery.isin(self.runs_on(line)), [line]]
+        parts = {
+            line: table.loc[discovery.isin(self.runs_on(line)), line]
             .groupby(DATASET, sort=False)
             .agg(how, skipna=False)
             for line in self.lines
-        ]
-        return pd.concat(parts, axis=1)
+        }
+        return pd.concat(parts, axis=1, names=["line"])
 
     def table(self, rows: pd.DataFrame, column: str, index: list[str]) -> pd.DataFrame:
-        """Means of `column` by `index`, in the order of `rows`, and (method, maker, seed)."""
-        means = rows.groupby([*index, *LINE, "seed"], sort=False)[column].mean()
-        wanted = pd.MultiIndex.from_tuples(
-            [(*line, seed) for line in self.lines for seed in self.seeds], names=[*LINE, "seed"]
-        )
+        """Means of `column` by `index`, in the order of `rows`, and (line, seed)."""
+        line = rows["method"].mask(rows["method"] == "original", ORIGINAL + rows["maker"])
+        means = rows.assign(line=line).groupby([*index, "line", "seed"], sort=False)[column].mean()
+        wanted = pd.MultiIndex.from_product([self.lines, self.seeds], names=["line", "seed"])
         places = pd.MultiIndex.from_frame(rows[index].drop_duplicates())
-        return means.unstack([*LINE, "seed"]).reindex(index=places, columns=wanted)
+        return means.unstack(["line", "seed"]).reindex(index=places, columns=wanted)
 
 
 @dataclass(frozen=True)
 class Tabled:
-    """One measure or quantity by place (a row each) and (method, maker, seed)."""
+    """One measure or quantity by place (a row each) and (line, seed)."""
 
     what: Measure | Quantity
     values: pd.DataFrame
@@ -236,10 +236,12 @@ def tables(
     `unlearn_seconds` is a candidate's mean, `grid_seconds` what all candidates of a deletion set take with
     shared statistics computed once.
     """
-    originals = candidates[candidates["method"] == "original"].drop(columns=["discovery", "deletion_fraction"])
-    unlearned = candidates[candidates["method"] != "original"]
+    is_original = candidates["method"] == "original"
+    unlearned = candidates[~is_original]
+    originals = candidates[is_original].drop(columns=["discovery", "deletion_fraction"])
     models = pd.concat([originals.merge(selected[CELL].drop_duplicates(), on=SCENARIO), selected])
-    alive = compared.table(models.assign(alive=models["validation_accuracy"].notna() * 1.0), "alive", CELL) == 1
+    models = models.assign(alive=models["validation_accuracy"].notna() * 1.0)
+    alive = compared.table(models, "alive", CELL) == 1
 
     by_cell = {name: compared.table(models, name, CELL) for name in measures}
     for name, table in by_cell.items():
@@ -296,7 +298,7 @@ def _discovery_area(removal: pd.DataFrame, compared: Compared) -> pd.DataFrame:
 def grid_seconds(unlearned: pd.DataFrame) -> pd.DataFrame:
     """Seconds of all candidates of a deletion set, by (cell, method, seed); what they share counts once."""
     alone = unlearned["unlearn_seconds"] - unlearned["preparation_seconds"]
-    groups = unlearned.assign(alone=alone).groupby([*CELL, *LINE, "seed"], sort=False)
+    groups = unlearned.assign(alone=alone).groupby([*CELL, "method", "maker", "seed"], sort=False)
     seconds = groups["alone"].sum() + groups["preparation_seconds"].max()
     return seconds.rename("grid_seconds").reset_index()
 
@@ -306,7 +308,7 @@ def _rows(tabled: Tabled, number: int, compared: Compared) -> Iterator[dict[str,
     table, what = tabled.values, tabled.what
     names: dict[Any, Any] = dict(zip(table.index.names, table.index.to_flat_index()[number], strict=True))
 
-    def by_line(frame: pd.DataFrame) -> dict[Line, np.ndarray]:
+    def by_line(frame: pd.DataFrame) -> dict[str, np.ndarray]:
         values = frame.iloc[number].to_numpy().reshape(len(compared.lines), -1)
         return dict(zip(compared.lines, values, strict=True))
 
@@ -316,9 +318,9 @@ def _rows(tabled: Tabled, number: int, compared: Compared) -> Iterator[dict[str,
     others = {name: by_line(other) for name, other in tabled.others.items()}
     place = {names["discovery"]} if "discovery" in names else compared.everywhere
     here = [line for line in compared.lines if compared.runs_on(line) >= place]
-    ranks = _ranks({line: values[line] for line in here if line[0] != "original"}, what.better == "higher")
+    ranks = _ranks({line: values[line] for line in here if line in compared.makers}, what.better == "higher")
     for line, own in values.items():
-        method, maker = line
+        method, maker = line if line in compared.makers else "original", compared.maker_of(line)
         known = own[~np.isnan(own)]
         elsewhere = "discovery" in names and line not in here
         timeless = method == "original" and what.unit in ("seconds", "ratio")
@@ -350,7 +352,7 @@ def paired(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     return differences[~np.isnan(differences)]
 
 
-def _ranks(values: dict[Line, np.ndarray], higher_is_better: bool) -> dict[Line, tuple[float, float]]:
+def _ranks(values: dict[str, np.ndarray], higher_is_better: bool) -> dict[str, tuple[float, float]]:
     """From which to which rank a method may stand, given the intervals of all paired differences.
 
     It stands behind those whose difference to it lies wholly on the better side, before those whose

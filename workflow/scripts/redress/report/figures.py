@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle
 from textwrap import wrap
 from typing import Any
 
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from redress.formats.measures import Measure
 from redress.referee.statistics import band
 from redress.report.shown import Shown, scale
 from redress.report.styles import Style
@@ -85,10 +87,10 @@ def draw(
     several = len({discovery for _, discovery, _ in lines}) > 1
     width = max(len(counts) for *_, counts in lines)
     makers = [maker for maker in shown.makers if maker in set(references["maker"])]
+    dashes = dict(zip(makers, cycle(DASHES), strict=False))
     figure, grid = plt.subplots(len(lines), width, sharex=True, squeeze=False, layout="constrained")
     panels: dict[str, list[Axes]] = {}
     crosses = dict.fromkeys(shown.datasets, 0.0)
-    unit = shown.measures[measure].unit
     for line, (dataset, discovery, counts) in zip(grid, lines, strict=True):
         styles = {
             method: style
@@ -98,35 +100,49 @@ def draw(
         for number, (panel, n) in enumerate(zip(line, counts, strict=False)):
             here = rows[_at(rows, dataset, n) & (rows["discovery"] == discovery)]
             there = references[_at(references, dataset, n)]
-            panel.set_title(
-                f"{shown.datasets[dataset]}, n = {n}" + (f",\n{discovery} discovery" if several else "")
-            )
+            found = f",\n{discovery} discovery" if several else ""
+            panel.set_title(f"{shown.datasets[dataset]}, n = {n}{found}")
             panel.tick_params(labelleft=not number)
             panels.setdefault(dataset, []).append(panel)
-            if not applies(pd.concat([here, there]), measure):
-                panel.text(0.5, 0.5, "does not apply", transform=panel.transAxes, ha="center", color="0.4")
-                continue
-            for maker, dashes in zip(makers, _dashes(len(makers)), strict=True):
-                values = there.loc[there["maker"] == maker, measure].dropna()
-                _draw_original(panel, values.to_numpy() * scale(unit), dashes)
-            for method, style in styles.items():
-                values = _cells(here[here["method"] == method], measure, shares)
-                _draw_method(panel, shares * 100, [scale(unit) * cell for cell in values], style)
-            dead = {method: _dead(here[here["method"] == method], shares) for method in styles}
-            taken = _draw_missing(panel, shares * 100, dead, styles)
+            taken = _fill(panel, here, there, shown.measures[measure], shares, styles, dashes)
             crosses[dataset] = max(crosses[dataset], taken)
         line[0].set_ylabel(wrapped(shown.axis(manipulation, measure)))
         for panel in line[len(counts) :]:
             panel.remove()
-    for dataset, own in panels.items():
-        _set_range(own, crosses[dataset], unit)
-    for line in grid.T:
-        lowest = [panel for panel in line if panel.figure is not None][-1]
+    for dataset, of_dataset in panels.items():
+        _set_range(of_dataset, crosses[dataset], shown.measures[measure].unit)
+    for column in grid.T:
+        lowest = [panel for panel in column if panel.figure is not None][-1]
         lowest.tick_params(labelbottom=True)
     figure.supxlabel("Known share of manipulated samples (%)", size=8)
-    named = {shown.original(maker): dashes for maker, dashes in zip(makers, _dashes(len(makers)), strict=True)}
+    named = {shown.original(maker): dashed for maker, dashed in dashes.items()}
     _set_size(figure, grid.shape, several, _legend(shown.styles, named, any(crosses.values())))
     return figure
+
+
+def _fill(
+    panel: Axes,
+    rows: pd.DataFrame,
+    references: pd.DataFrame,
+    measure: Measure,
+    shares: np.ndarray,
+    styles: Mapping[str, Style],
+    dashes: Mapping[str, Any],
+) -> float:
+    """Draw a panel of the selected models `rows` and originals; the part of it that crosses take."""
+    if not applies(pd.concat([rows, references]), measure.name):
+        panel.text(0.5, 0.5, "does not apply", transform=panel.transAxes, ha="center", color="0.4")
+        return 0.0
+    times = scale(measure.unit)
+    for maker, dashed in dashes.items():
+        values = references.loc[references["maker"] == maker, measure.name].dropna()
+        _draw_original(panel, values.to_numpy() * times, dashed)
+    own = {method: rows[rows["method"] == method] for method in styles}
+    for method, style in styles.items():
+        cells = [times * values for values in _cells(own[method], measure.name, shares)]
+        _draw_method(panel, shares * 100, cells, style)
+    dead = {method: _dead(own[method], shares) for method in styles}
+    return _draw_missing(panel, shares * 100, dead, styles)
 
 
 def applies(rows: pd.DataFrame, measure: str) -> bool:
@@ -149,10 +165,6 @@ def _at(rows: pd.DataFrame, dataset: str, n: int) -> pd.Series:
     return (rows["dataset"] == dataset) & (rows["n_manipulated"] == n)
 
 
-def _dashes(count: int) -> list[Any]:
-    return [DASHES[number % len(DASHES)] for number in range(count)]
-
-
 def _cells(rows: pd.DataFrame, measure: str, shares: np.ndarray) -> Iterator[np.ndarray]:
     """The values (seeds,) of a method at each share; none where all candidates diverged."""
     for share in shares:
@@ -166,11 +178,11 @@ def _dead(rows: pd.DataFrame, shares: np.ndarray) -> np.ndarray:
     return ~np.isin(shares, alive)
 
 
-def _draw_original(panel: Axes, values: np.ndarray, dashes: Any) -> None:
+def _draw_original(panel: Axes, values: np.ndarray, dashed: Any) -> None:
     if len(values):
         mean, low, high = band(values)
         panel.axhspan(low, high, color="black", alpha=0.08, linewidth=0, zorder=1)
-        panel.axhline(mean, zorder=1.5, linestyle=dashes, **ORIGINAL)
+        panel.axhline(mean, zorder=1.5, linestyle=dashed, **ORIGINAL)
 
 
 def _draw_method(panel: Axes, x: np.ndarray, cells: list[np.ndarray], style: Style) -> None:
@@ -234,7 +246,7 @@ def _set_range(panels: Sequence[Axes], crosses: float, unit: str) -> None:
 def _legend(styles: Mapping[str, Style], originals: Mapping[str, Any], missing: bool) -> list[Line2D]:
     methods = [Line2D([], [], label=style.label, **_line(style)) for style in styles.values()]
     dashed = [
-        Line2D([], [], label=label, linestyle=dashes, **ORIGINAL) for label, dashes in originals.items()
+        Line2D([], [], label=label, linestyle=dashes, **ORIGINAL) for label, dashed in originals.items()
     ]
     cross = [Line2D([], [], color="0.3", label="no result", **MISSING)] if missing else []
     return [*methods, *dashed, *cross]

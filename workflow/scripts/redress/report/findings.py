@@ -2,45 +2,73 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from redress.reading import groups
-from redress.statistics import FEWEST_SEEDS
+from redress.referee.statistics import FEWEST_SEEDS
+from redress.report.reading import SCENARIO, groups, percent_of
+from redress.report.shown import Shown
+
+CELL = [*SCENARIO, "discovery", "deletion_fraction"]
 
 
-def headline(summary: pd.DataFrame, labels: Mapping[str, str], datasets: Mapping[str, str]) -> list[str]:
+def headline(candidates: pd.DataFrame, summary: pd.DataFrame, shown: Shown) -> list[str]:
     """The main findings: who repairs best where, and by how much the best differs from training again."""
-    return [*_who_leads(summary, labels), *_overall(summary, labels, datasets)]
+    rows = references(summary, shown)
+    return [*_diverged(candidates, shown), *_who_leads(rows, shown), *_overall(rows, shown)]
 
 
-def of_scenarios(
-    summary: pd.DataFrame, labels: Mapping[str, str], datasets: Mapping[str, str]
-) -> Iterator[tuple[str, list[str]]]:
-    """For every (dataset, manipulation, n) its name and what comes out at the least and the largest S_f."""
-    cells = summary[summary["deletion_fraction"].notna()]
-    for (dataset, manipulation, n), rows in groups(cells, ["dataset", "manipulation", "n_manipulated"]):
-        name = f"{datasets[dataset]}, {manipulation}, {int(n):,} manipulated samples"
+def of_scenarios(summary: pd.DataFrame, shown: Shown) -> Iterator[tuple[str, list[str]]]:
+    """For every scenario and discovery its name and what comes out at the least and the largest S_f."""
+    cells = references(summary[summary["deletion_fraction"].notna()], shown)
+    several = cells["discovery"].nunique() > 1
+    for (dataset, manipulation, n, discovery), rows in groups(cells, [*SCENARIO, "discovery"]):
+        name = f"{shown.datasets[dataset]}, {manipulation}, {int(n):,} manipulated samples"
+        name += f", {discovery} discovery" if several else ""
         shares = sorted({rows["deletion_fraction"].min(), rows["deletion_fraction"].max()})
-        yield name, [_of_cell(rows[rows["deletion_fraction"] == share], share, labels) for share in shares]
+        yield name, [_of_cell(rows[rows["deletion_fraction"] == share], share, shown) for share in shares]
 
 
-def _who_leads(summary: pd.DataFrame, labels: Mapping[str, str]) -> Iterator[str]:
+def references(summary: pd.DataFrame, shown: Shown) -> pd.DataFrame:
+    """The summary without original models of other makers than the default one."""
+    return summary[(summary["method"] != "original") | (summary["maker"] == shown.makers[0])]
+
+
+def _diverged(candidates: pd.DataFrame, shown: Shown) -> Iterator[str]:
+    """Which original models have no results, for nothing else can be understood without that."""
+    originals = candidates[candidates["method"] == "original"]
+    dead = originals[originals["validation_accuracy"].isna()]
+    for (*scenario, maker), own in groups(dead, [*SCENARIO, "maker"]):
+        total = (originals[[*SCENARIO, "maker"]] == [*scenario, maker]).all(axis=1).sum()
+        made = f", made by {maker}," if originals["maker"].nunique() > 1 else ""
+        where = f" in {_seeds(own['seed'])}" if len(own) < total else " in every seed" if total > 1 else ""
+        yield (
+            f"The original model of {shown.scenario(*scenario)}{made} diverged{where}: it has no accuracies, "
+            "and what was unlearned from it cannot be compared with it."
+        )
+
+
+def _seeds(seeds: Iterable[int]) -> str:
+    numbers = [str(seed) for seed in sorted(seeds)]
+    return f"seed{'s' if len(numbers) > 1 else ''} {enumeration(numbers)}"
+
+
+def _who_leads(summary: pd.DataFrame, shown: Shown) -> Iterator[str]:
     cells = summary[(summary["measure"] == "removal_test") & summary["deletion_fraction"].notna()]
     methods = cells[(cells["method"] != "original") & cells["mean"].notna()]
     if methods["method"].nunique() < 2:
         return
-    keys = ["dataset", "manipulation", "n_manipulated", "deletion_fraction"]
-    originals = cells[cells["method"] == "original"].set_index(keys)["mean"]
+    originals = cells[cells["method"] == "original"].set_index(CELL)["mean"]
     leaders: Counter[tuple[str, ...]] = Counter()
-    for place, cell in groups(methods, keys):
+    for place, cell in groups(methods, CELL):
         best = cell["mean"].max()
         tied = tuple(cell.loc[cell["mean"] > best - 1e-9, "method"])
         leaders[() if best <= originals.get(place, math.nan) else tied] += 1
     total, fruitless = leaders.total(), leaders.pop((), 0)
-    where = f"combination{'s' if total > 1 else ''} of manipulation, size and known share"
+    by = "size, discovery and known share" if methods["discovery"].nunique() > 1 else "size and known share"
+    where = f"combination{'s' if total > 1 else ''} of manipulation, {by}"
     if not leaders:
         everywhere = "the one" if total == 1 else f"all {total}"
         yield f"No method is above the original model on affected test images in {everywhere} {where}."
@@ -48,7 +76,7 @@ def _who_leads(summary: pd.DataFrame, labels: Mapping[str, str]) -> Iterator[str
     ((first, count), *others) = leaders.most_common()
 
     def named(tied: tuple[str, ...]) -> str:
-        return enumeration([labels[method] for method in tied])
+        return enumeration([shown.styles[method].label for method in tied])
 
     verb = "has" if len(first) == 1 else "share"
     start = f"{named(first)} {verb} the highest accuracy on affected test images in"
@@ -61,18 +89,22 @@ def _who_leads(summary: pd.DataFrame, labels: Mapping[str, str]) -> Iterator[str
         yield f"{opening}{start} {count} of {total} {where}, {enumeration(rest)}."
 
 
-def _overall(summary: pd.DataFrame, labels: Mapping[str, str], datasets: Mapping[str, str]) -> Iterator[str]:
+def _overall(summary: pd.DataFrame, shown: Shown) -> Iterator[str]:
+    """The best method over all cells, of those that run on every deletion set."""
+    partial = set(partly_run(summary))
     rows = summary[(summary["measure"] == "utility_times_healed") & summary["manipulation"].isna()]
     for dataset, own in groups(rows, "dataset"):
-        methods = own[(own["method"] != "original") & own["mean"].notna()].sort_values("mean")
+        methods = own[(own["method"] != "original") & own["mean"].notna() & ~own["method"].isin(partial)]
+        methods = methods.sort_values("mean")
         if not len(methods):
             continue
-        best, where = methods.iloc[-1], f" on {datasets[dataset]}" if rows["dataset"].nunique() > 1 else ""
-        original = own.loc[own["method"] == "original", "mean"].max()
+        where = f" on {shown.datasets[dataset]}" if rows["dataset"].nunique() > 1 else ""
+        best, original = methods.iloc[-1], own.loc[own["method"] == "original", "mean"].max()
+        label = shown.styles[best["method"]].label
         if best["mean"] <= original:
             yield (
                 f"On average{where}, no method is above the original model's {percent(original)} in utility "
-                f"times accuracy on the manipulated samples; the best, {labels[best['method']]}, has "
+                f"times accuracy on the manipulated training images; the best, {label}, has "
                 f"{percent(best['mean'])}."
             )
             continue
@@ -85,40 +117,47 @@ def _overall(summary: pd.DataFrame, labels: Mapping[str, str], datasets: Mapping
         # No method is surely better than one whose rank may be 1; EU has been spoken of.
         spoken_of = {best["method"], "eu"} if against_eu else {best["method"]}
         rivals = [name for name in methods.loc[methods["best_rank"] == 1, "method"] if name not in spoken_of]
-        as_good = enumeration([labels[name] for name in reversed(rivals)]) if rivals else ""
+        as_good = enumeration([shown.styles[name].label for name in reversed(rivals)]) if rivals else ""
         doubt = f"; {as_good} cannot be told apart from it" if rivals else ""
         yield (
-            f"On average{where}, {labels[best['method']]} is best at repairing without harm: utility times "
-            f"accuracy on the manipulated samples is {percent(best['mean'])}, {compared}{doubt}."
+            f"On average{where}, {label} is best at repairing without harm: utility times accuracy on the "
+            f"manipulated training images is {percent(best['mean'])}, {compared}{doubt}."
         )
 
 
-def _of_cell(rows: pd.DataFrame, share: float, labels: Mapping[str, str]) -> str:
+def partly_run(summary: pd.DataFrame) -> dict[str, list[str]]:
+    """The methods that run on some discoveries only, and on which."""
+    cells = summary[summary["discovery"].notna() & (summary["method"] != "original")]
+    everywhere = cells["discovery"].nunique()
+    runs_on = {method: list(own["discovery"].unique()) for method, own in groups(cells, "method")}
+    return {method: own for method, own in runs_on.items() if len(own) < everywhere}
+
+
+def _of_cell(rows: pd.DataFrame, share: float, shown: Shown) -> str:
     removal = rows[rows["measure"] == "removal_test"].set_index("method")
-    utility = rows[rows["measure"] == "utility_test"].set_index("method")
+    utility = rows[rows["measure"] == "utility_test"].set_index("method")["mean"]
     original = removal["mean"].get("original", math.nan)
     methods = removal.drop(index="original", errors="ignore").dropna(subset="mean").sort_values("mean")
-    start = f"With {100 * share:g} % known"
+    start = f"With {percent_of(share)} known"
     if not len(methods):
         return f"{start}, no method has a result."
     name, best = methods.index[-1], methods.iloc[-1]
+    label = shown.styles[name].label
     if best["mean"] <= original:
         return (
             f"{start}, no method is above the original model's {percent(original)} on affected test "
-            f"images; the best, {labels[name]}, has {percent(best['mean'])}."
+            f"images; the best, {label}, has {percent(best['mean'])}."
         )
     gained = _difference(best, "original", "the original model")
-    sentences = [
-        f"{start}, {labels[name]} is best on affected test images: {percent(best['mean'])}, {gained}."
-    ]
+    sentences = [f"{start}, {label} is best on affected test images: {percent(best['mean'])}, {gained}."]
     if name != "eu" and "eu" in methods.index:
-        sentences.append(f"{labels['eu']} has {percent(methods.loc['eu', 'mean'])}.")
-    lost = 100 * (utility["mean"].get("original", math.nan) - utility.loc[name, "mean"])
+        sentences.append(f"{shown.styles['eu'].label} has {percent(methods.loc['eu', 'mean'])}.")
+    lost = 100 * (utility.get("original", math.nan) - utility.get(name, math.nan))
     if abs(lost) < 0.05:
         sentences.append("Unaffected test images keep their accuracy.")
     elif not math.isnan(lost):
-        change = "lose" if lost > 0 else "gain"
-        sentences.append(f"Unaffected test images {change} {abs(lost):.1f} points.")
+        change = "loses" if lost > 0 else "gains"
+        sentences.append(f"Accuracy on unaffected test images {change} {abs(lost):.1f} points.")
     return " ".join(sentences)
 
 
@@ -139,35 +178,65 @@ def _difference(row: pd.Series, other: str, name: str) -> str:
     return f"{text} (95 % interval {low:.1f} to {high:.1f})"
 
 
-def absent(candidates: pd.DataFrame, selected: pd.DataFrame, labels: Mapping[str, str]) -> Iterator[str]:
+def absent(
+    candidates: pd.DataFrame,
+    selected: pd.DataFrame,
+    not_applying: Sequence[Mapping[str, str]],
+    shown: Shown,
+) -> Iterator[str]:
     """What a reader might look for and will not find, and why."""
+    labels = {method: style.label for method, style in shown.styles.items()}
     seeds = candidates["seed"].nunique()
     if seeds < FEWEST_SEEDS:
-        shown = "charts show the range over seeds instead" if seeds > 1 else "charts show the one value"
+        drawn = "charts show the range over seeds instead" if seeds > 1 else "charts show the one value"
         yield (
             f"Intervals and ranks: {seeds} seed{'s were' if seeds > 1 else ' was'} run, and {FEWEST_SEEDS} "
-            f"is the least that allows them; {shown}."
+            f"is the least that allows them; {drawn}."
         )
-    if "eu" not in labels:
+    if "eu" not in shown.styles:
         yield "Comparisons with exact unlearning, and speed-up: eu is not among the methods."
-    present = set(candidates["manipulation"])
     for manipulation, figures in (("poison", "2, 3 and 6"), ("interclass", "4, 5 and 7")):
-        if manipulation not in present:
+        if manipulation not in shown.words:
             yield f"Figures {figures}: {manipulation} is not among the manipulations."
+    places: dict[tuple[str, str], list[str]] = {}
+    for one in not_applying:
+        where = places.setdefault((one["measure"], one["reason"]), [])
+        where.append(f"{shown.datasets[one['dataset']]}, {one['manipulation']}")
+    for (measure, reason), where in places.items():
+        because = f": {reason}" if reason else ""
+        yield f"{shown.measures[measure].label} does not apply to {enumeration(where, '; ')}{because}."
     unlearned = candidates[candidates["method"] != "original"]
     for method, own in groups(unlearned[unlearned["validation_accuracy"].isna()], "method"):
         total = int((unlearned["method"] == method).sum())
+        they = "it is" if len(own) == 1 else "they are"
         yield (
-            f"{len(own):,} of {total:,} candidates of {labels[method]} diverged: "
-            "they are recorded and never selected."
+            f"{len(own):,} of {total:,} candidates of {labels[method]} diverged: {they} recorded and never "
+            "selected."
         )
+    several = selected["discovery"].nunique() > 1
     for method, own in groups(selected[selected["score"].isna()], "method"):
-        places = "; ".join(
-            f"{row['dataset']}, {row['manipulation']}, n = {row['n_manipulated']}, "
-            f"{100 * row['deletion_fraction']:g} % known, seed {row['seed']}"
+        cells = "; ".join(
+            f"{shown.scenario(*(row[name] for name in SCENARIO))}, "
+            + (f"{row['discovery']} discovery, " if several else "")
+            + f"{percent_of(row['deletion_fraction'])} known, seed {row['seed']}"
             for row in own.to_dict("records")
         )
-        yield f"{labels[method]} where all of its candidates diverged: {places}."
+        yield f"{labels[method]} where all of its candidates diverged: {cells}."
+
+
+def unfinished(missing: pd.DataFrame, shown: Shown) -> Iterator[str]:
+    """What missing.csv lists, known shares put together."""
+    makers, discoveries = len(shown.makers) > 1, missing["discovery"].nunique() > 1
+    names = ["dataset", "manipulation", "n", "seed", "maker", "method", "discovery"]
+    for values, own in missing.groupby(names, sort=False, dropna=False):
+        row: dict[str, Any] = dict(zip(names, values, strict=True))
+        what = "the original model" if row["method"] == "original" else shown.styles[row["method"]].label
+        made = f" made by {row['maker']}" if makers else ""
+        found = f", {row['discovery']} discovery" if discoveries and isinstance(row["discovery"], str) else ""
+        shares = [percent_of(share) for share in own["share"].dropna()]
+        known = f", {enumeration(shares)} known" if shares else ""
+        where = shown.scenario(row["dataset"], row["manipulation"], row["n"])
+        yield f"Not finished: {what}{made} on {where}, seed {row['seed']}{found}{known}."
 
 
 def percent(fraction: Any, decimals: int = 1) -> str:
@@ -175,6 +244,6 @@ def percent(fraction: Any, decimals: int = 1) -> str:
     return f"{100 * fraction:z.{decimals}f} %"
 
 
-def enumeration(parts: Sequence[str]) -> str:
+def enumeration(parts: Sequence[str], comma: str = ", ") -> str:
     """`a, b and c`."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return parts[0] if len(parts) == 1 else f"{comma.join(parts[:-1])} and {parts[-1]}"

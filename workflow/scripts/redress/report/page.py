@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,49 +16,45 @@ import yaml
 from PIL import Image
 from plotly.offline import get_plotlyjs
 
-from redress import charts, findings
-from redress.charts import CURVES, SENSITIVITIES, Chart, scenarios, varying_hyperparameters
-from redress.reading import groups
-from redress.statistics import FEWEST_SEEDS, grid_seconds
-from redress.styles import Style
+from redress.formats.measures import Measure
+from redress.referee.statistics import DERIVED, FEWEST_SEEDS, Quantity, grid_seconds
+from redress.report import charts, findings
+from redress.report.charts import SCORE, Chart, varying_hyperparameters
+from redress.report.reading import SCENARIO, groups, percent_of, scenarios
+from redress.report.shown import Shown, scale, titled
+from redress.report.tables import split_provenance
 
-LEADERBOARD = {
-    "utility_times_healed": "Utility times healed, mean (%)",
-    "utility_times_healed_worst": "Its worst cell (%)",
-    "discovery_area": "Area under discovery curve (%)",
-    "utility_lost_points": "Utility lost (points)",
-    "unlearn_seconds": "Seconds, one run",
-    "speedup_over_eu": "Speed-up over EU",
-    "grid_seconds": "Seconds, whole grid",
-}
-"""The leaderboard's columns."""
+PARTS = Path(__file__).resolve().parents[3] / "report"
+"""The folder of the page's template, style sheet and script."""
 
 LOOK_FOR = {
-    "removal_test": "Repair: how far above the dashed line of the original model a method is, and from which"
-    " known share on. A method that needs nearly all of the manipulated samples is of little use.",
-    "utility_test": "Damage: a good method stays at the dashed line. What it falls below is the price of the"
-    " repair.",
-    "removal_train": "The same repair seen on the manipulated training samples themselves, found or not,"
-    " against their true labels. At small n an effect shows here before it shows on test images.",
+    "removal_test": "Repair: how far a method rises above the dashed line of the original model, and from"
+    " which known share on. A method that needs nearly all of the manipulated samples is of little use.",
+    "utility_test": "Damage: a good method stays on the dashed line. How far it falls below is the price of"
+    " the repair.",
+    "removal_train": "The same repair on the manipulated training images themselves, found or not, against"
+    " their true labels. Where n is small, an effect shows here before it shows on test images.",
 }
+
+
+PAPERS = ("poison", "interclass")
+"""The manipulations whose figures have the paper's numbers."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """What the page is made of: the tables, how methods look, and what was run."""
+    """What the page is made of: the tables, what things are called, and what was run."""
 
     candidates: pd.DataFrame
     selected: pd.DataFrame
     times: pd.DataFrame
     summary: pd.DataFrame
     provenance: pd.DataFrame
-    styles: Mapping[str, Style]
-    datasets: Mapping[str, str]
-    """Labels of datasets by name."""
+    shown: Shown
     config: Mapping[str, Any]
     command: str
-    figures: Sequence[tuple[str, str, str, Path]] = ()
-    """(name, manipulation, column, PNG file) of every figure."""
+    figures: Mapping[str, Path] = field(default_factory=dict)
+    """The PNG files of the figures that were drawn, by the names they have in `shown`."""
     examples: Sequence[tuple[str, str, Path]] = ()
     """(dataset, manipulation, PNG file) of every sheet of examples."""
     missing: pd.DataFrame | None = None
@@ -65,16 +62,27 @@ class Results:
     downloads: Sequence[str] = ()
     """Files to link to, relative to the page."""
 
-    @property
+    @cached_property
     def originals(self) -> pd.DataFrame:
         """Rows of the original models."""
         return self.candidates[self.candidates["method"] == "original"]
 
-    @property
+    @cached_property
     def labels(self) -> dict[str, str]:
         """Labels of the methods that have results."""
         present = set(self.selected["method"])
-        return {name: style.label for name, style in self.styles.items() if name in present}
+        return {name: style.label for name, style in self.shown.styles.items() if name in present}
+
+    @cached_property
+    def discoveries(self) -> list[str]:
+        """Those that have results."""
+        present = set(self.selected["discovery"])
+        return [name for name in self.shown.discoveries if name in present]
+
+    @cached_property
+    def shares(self) -> list[float]:
+        """Known shares, ascending."""
+        return sorted(self.selected["deletion_fraction"].unique())
 
 
 @dataclass
@@ -93,34 +101,40 @@ class Explorer:
         return max((len(shown) for shown in self.charts.values()), default=0)
 
 
-def render(results: Results, template: Path) -> str:
+def render(results: Results) -> str:
     """The page as HTML."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
+        loader=jinja2.FileSystemLoader(PARTS),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "percent": _percent, "embedded": embedded, "width": width}
-    return environment.get_template(template.name).render(
+    shown, (provenance, not_applying) = results.shown, split_provenance(results.provenance)
+    seeds = results.candidates["seed"].nunique()
+    return environment.get_template("page.html.jinja").render(
         r=results,
+        style_sheet=(PARTS / "page.css").read_text(encoding="utf-8"),
+        script=(PARTS / "page.js").read_text(encoding="utf-8"),
         facts=facts(results),
-        headline=findings.headline(results.summary, results.labels, results.datasets),
-        findings=list(findings.of_scenarios(results.summary, results.labels, results.datasets)),
-        absent=list(findings.absent(results.candidates, results.selected, results.labels)),
+        headline=findings.headline(results.candidates, results.summary, shown),
+        findings=list(findings.of_scenarios(results.summary, shown)),
+        absent=list(findings.absent(results.candidates, results.selected, not_applying, shown)),
+        unfinished=[] if results.missing is None else list(findings.unfinished(results.missing, shown)),
         leaderboards=list(leaderboards(results)),
         ranked=results.summary["best_rank"].notna().any(),
-        columns=LEADERBOARD,
+        columns={name: titled(one.label, one.unit) for name, one in DERIVED.items()},
         look_for=LOOK_FOR,
+        numbered=[name for name in results.figures if shown.figures[name][0] in PAPERS],
         fewest_seeds=FEWEST_SEEDS,
-        seeds=results.candidates["seed"].nunique(),
-        intervals=results.candidates["seed"].nunique() >= FEWEST_SEEDS,
-        measures={column: CURVES.get(column, column) for _, _, column, _ in results.figures},
+        seeds=seeds,
+        intervals=seeds >= FEWEST_SEEDS,
         explorers={explorer.name: explorer for explorer in explorers(results)},
         regret=list(regret(results)),
         choices=list(choices(results)),
         times=times(results),
+        provenance=provenance,
         config=yaml.safe_dump(dict(results.config), sort_keys=False, allow_unicode=True),
         plotly=get_plotlyjs(),
     )
@@ -128,25 +142,30 @@ def render(results: Results, template: Path) -> str:
 
 def facts(results: Results) -> list[tuple[str, str]]:
     """What was run, as (what, how much)."""
-    candidates, originals = results.candidates, results.originals
+    candidates, originals, shown = results.candidates, results.originals, results.shown
     unlearned = candidates[candidates["method"] != "original"]
     models = {
-        name: f"{results.datasets[name]} ({own['model'].iloc[0]})"
-        for name, own in groups(originals, "dataset")
+        name: f"{shown.datasets[name]} ({own['model'].iloc[0]})"
+        for name, own in groups(candidates, "dataset")
     }
     adversary = [
         f"{manipulation} with {findings.enumeration([f'{n:,}' for n in own['n_manipulated'].unique()])} "
-        f"samples{f' of {results.datasets[dataset]}' if len(models) > 1 else ''}"
-        for (dataset, manipulation), own in groups(originals, ["dataset", "manipulation"])
+        f"samples{f' of {shown.datasets[dataset]}' if len(models) > 1 else ''}"
+        for (dataset, manipulation), own in groups(candidates, ["dataset", "manipulation"])
     ]
+    makers = list(originals["maker"].unique())
+    from_others = _named_apart(results, "maker", lambda maker: maker != shown.makers[0], "from {}'s original")
+    grown = _named_apart(results, "expansion", lambda name: isinstance(name, str), "on sets grown by {}")
     seeds = sorted(candidates["seed"].unique())
     made_by = results.provenance.groupby("item", sort=False)["value"].agg(list)
-    shares = sorted(100 * unlearned["deletion_fraction"].unique())
+    shares = [percent_of(share).removesuffix(" %") for share in results.shares]
     return [
         ("Datasets and models", ", ".join(models.values())),
         ("Manipulations", "; ".join(adversary)),
-        ("Methods", ", ".join(results.labels.values())),
-        ("Known share of the manipulated samples", f"{', '.join(f'{share:g}' for share in shares)} %"),
+        *([("Makers of the original models", ", ".join(makers))] if len(makers) > 1 else []),
+        *([("Discoveries", ", ".join(results.discoveries))] if len(results.discoveries) > 1 else []),
+        ("Methods", "; ".join([", ".join(results.labels.values()), *from_others, *grown])),
+        ("Known share of the manipulated samples", f"{', '.join(shares)} %"),
         ("Seeds", f"{len(seeds)} ({', '.join(map(str, seeds))})"),
         (
             "Models",
@@ -156,6 +175,14 @@ def facts(results: Results) -> list[tuple[str, str]]:
         ("Time in unlearning methods", duration(grid_seconds(unlearned)["grid_seconds"].sum())),
         ("Wall time", _wall_time(made_by["first job"][0], made_by["last job"][0])),
     ]
+
+
+def _named_apart(results: Results, column: str, apart: Any, words: str) -> Iterator[str]:
+    """For each value of a column that sets methods apart, which they are."""
+    for value, own in results.selected.groupby(column, sort=False):
+        if apart(value):
+            names = [results.labels[method] for method in own["method"].unique()]
+            yield f"{findings.enumeration(names)} {words.format(value)}"
 
 
 def _wall_time(first: str, last: str) -> str:
@@ -168,118 +195,143 @@ def _wall_time(first: str, last: str) -> str:
 def duration(seconds: float) -> str:
     """Seconds as text a person reads."""
     if seconds < 90:
-        return f"{seconds:.0f} seconds"
+        return f"{seconds:.0f} second{'' if round(seconds) == 1 else 's'}"
     if seconds < 5400:
         return f"{seconds / 60:.0f} minutes"
     return f"{seconds / 3600:.1f} hours"
 
 
 def leaderboards(results: Results) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """For each dataset its label and rows: the methods from the highest mean to the lowest."""
+    """For each dataset its label and rows: methods and originals from the highest mean to the lowest."""
+    shown = results.shown
     overall = results.summary[results.summary["manipulation"].isna()]
-    percents = {"utility_times_healed", "utility_times_healed_worst", "discovery_area"}
-    for dataset, own in groups(overall, "dataset"):
-        table = own.set_index(["method", "measure"])
+    partial = findings.partly_run(results.summary)
+    for dataset, own in groups(results.candidates, "dataset"):
+        board = overall[overall["dataset"] == dataset]
+        makers = [maker for maker in shown.makers if maker in set(own["maker"])]
+        lines = [(board["method"] == method, method, label) for method, label in results.labels.items()]
+        lines += [
+            ((board["method"] == "original") & (board["maker"] == maker), "original", shown.original(maker))
+            for maker in makers
+        ]
         rows: list[dict[str, Any]] = []
-        for method, label in {**results.labels, "original": "None (original)"}.items():
-            cells = {}
-            for measure in LEADERBOARD:
-                if (method, measure) in table.index:
-                    row: Any = table.loc[(method, measure)]
-                    cells[measure] = {
-                        key: row[key] * (100 if measure in percents else 1) for key in ("mean", "low", "high")
-                    }
-                    cells[measure]["missing"] = row["missing_seeds"]
-            first: Any = table.loc[(method, "utility_times_healed")]
-            rows.append({"label": label, "method": method, "cells": cells, "rank": _rank(first)})
-        rows.sort(key=lambda row: -_known(row["cells"]["utility_times_healed"]["mean"]))
-        yield results.datasets[dataset], rows
+        for here, method, label in lines:
+            mine = board[here]
+            cells = {row["measure"]: _cell(row) for row in mine.to_dict("records")}
+            only = findings.enumeration(partial[method]) if method in partial else ""
+            rows.append({"label": label, "method": method, "cells": cells, "only": only, "rank": _rank(mine)})
+        rows.sort(key=lambda row: -_known(row["cells"].get("utility_times_healed", {}).get("mean", math.nan)))
+        yield shown.datasets[dataset], rows
+
+
+def _cell(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A cell of the leaderboard from a row of the summary."""
+    shown = {key: row[key] * scale(row["unit"]) for key in ("mean", "low", "high")}
+    return {**shown, "missing": row["missing_seeds"]}
 
 
 def _known(value: float) -> float:
     return -math.inf if math.isnan(value) else value
 
 
-def _rank(row: pd.Series) -> str:
-    if math.isnan(row["best_rank"]):
+def _rank(rows: pd.DataFrame) -> str:
+    ranked = rows[(rows["measure"] == "utility_times_healed") & rows["best_rank"].notna()]
+    if not len(ranked):
         return ""
-    best, worst = int(row["best_rank"]), int(row["worst_rank"])
+    best, worst = int(ranked["best_rank"].iloc[0]), int(ranked["worst_rank"].iloc[0])
     return f"{best}" if best == worst else f"{best} to {worst}"
 
 
 def explorers(results: Results) -> Iterator[Explorer]:
     """The charts with their controls."""
-    selected = dict(scenarios(results.selected))
+    shown = results.shown
+    selected = dict(_places(results.selected, results))
     originals = dict(scenarios(results.originals))
-    names = {_key(name): _words(name, results.datasets) for name in selected}
-    where = ("Experiment", names)
-    what = {column: text for column, text in CURVES.items() if results.selected[column].notna().any()}
-    curves = Explorer("curves", [where, ("Measure", what)])
-    sides = Explorer("sides", [where])
-    regrets = Explorer("regrets", [where])
-    for name, rows in selected.items():
-        key, reference = _key(name), originals.get(name, results.originals.iloc[:0])
-        for column, text in what.items():
-            if rows[column].notna().any():
-                chart = charts.curves(rows, reference, column, text, results.styles)
-                curves.charts[f"{key}|{column}"] = [chart]
+    where = _where(results)
+    what = {name: one.label for name, one in shown.measures.items() if results.selected[name].notna().any()}
+    curves = Explorer("curves", [*where, ("Measure", what)])
+    sides = Explorer("sides", where)
+    regrets = Explorer("regrets", where)
+    for key, (scenario, rows) in selected.items():
+        reference = originals.get(scenario, results.originals.iloc[:0])
+        for name in what:
+            if rows[name].notna().any():
+                chart = charts.curves(rows, reference, shown.measures[name], shown)
+                curves.charts[f"{key}|{name}"] = [chart]
         if rows["score"].notna().any():
             sides.charts[key] = [
-                charts.curves(rows, reference, f"removal_train_{side}", title, results.styles)
-                for side, title in (
-                    ("discovered", "Accuracy on discovered samples"),
-                    ("undiscovered", "Accuracy on undiscovered samples"),
-                )
+                charts.curves(rows, reference, shown.measures[f"removal_train_{side}"], shown)
+                for side in ("discovered", "undiscovered")
             ]
-            regrets.charts[key] = [charts.regrets(rows, results.styles)]
+            regrets.charts[key] = [charts.regrets(rows, shown)]
     yield curves
     yield sides
     yield regrets
 
-    cost = Explorer("cost", [("Dataset", dict(results.datasets))])
+    cost = Explorer("cost", [("Dataset", dict(shown.datasets))])
     for dataset, rows in groups(results.summary, "dataset"):
-        chart = charts.cost_of_repair(rows, results.styles)
+        chart = charts.cost_of_repair(rows, shown)
         if chart["data"]:
             cost.charts[dataset] = [chart]
     yield cost
-    yield from sensitivities(results, names)
+    yield from sensitivities(results)
 
 
-def sensitivities(results: Results, names: dict[str, str]) -> Iterator[Explorer]:
-    """A chart per method whose hyperparameters vary, by experiment, known share and measure."""
-    weights = results.config["selection"]
-    score = sum(weight * results.candidates[column] for column, weight in weights.items())
-    candidates = results.candidates.assign(score=score)
-    shares = sorted(results.selected["deletion_fraction"].unique())
-    texts = {f"{share:g}": f"{100 * share:g} %" for share in shares}
+def sensitivities(results: Results) -> Iterator[Explorer]:
+    """A chart per method whose hyperparameters vary, by scenario, discovery, known share and measure."""
+    shown = results.shown
+    texts = {percent_of(share): percent_of(share) for share in results.shares}
+    measures: dict[str, Measure | Quantity] = {SCORE.name: SCORE, **shown.measures}
+    scored = results.candidates.assign(score=_score(results))
     for method in results.labels:
-        explorer = Explorer(
-            f"sensitivity-{method}",
-            [("Experiment", names), ("Known share", texts), ("Measure", dict(SENSITIVITIES))],
-        )
-        tried = candidates[candidates["method"] == method]
-        picked = results.selected[results.selected["method"] == method]
-        chosen_in = dict(scenarios(picked))
-        for name, rows in scenarios(tried):
-            own = chosen_in[name]
-            for share in shares:
+        tried, picked = (table[table["method"] == method] for table in (scored, results.selected))
+        what = {name: one.label for name, one in measures.items() if tried[name].notna().any()}
+        where = [*_where(results), ("Known share", texts), ("Measure", what)]
+        explorer = Explorer(f"sensitivity-{method}", where)
+        chosen_in = dict(_places(picked, results))
+        for place, (_, rows) in _places(tried, results):
+            own = chosen_in[place][1]
+            for share in results.shares:
                 here = rows[rows["deletion_fraction"] == share]
                 chosen = own[own["deletion_fraction"] == share]
-                for column in SENSITIVITIES:
-                    chart = charts.sensitivity(here, chosen, column, results.styles[method])
+                for name in what:
+                    chart = charts.sensitivity(here, chosen, measures[name], shown.styles[method])
                     if chart:
-                        explorer.charts[f"{_key(name)}|{share:g}|{column}"] = [chart]
+                        explorer.charts[f"{place}|{percent_of(share)}|{name}"] = [chart]
         if explorer.charts:
             yield explorer
 
 
+def _score(results: Results) -> pd.Series:
+    """What candidates were selected by: the weighted sum of the measures that apply in a scenario."""
+    candidates = results.candidates
+    applies = candidates.groupby(SCENARIO)
+    score = pd.Series(0.0, index=candidates.index)
+    for name, weight in results.config["selection"].items():
+        somewhere = applies[name].transform("count") > 0
+        score += weight * candidates[name].where(somewhere | candidates["validation_accuracy"].isna(), 0)
+    return score
+
+
+def _where(results: Results) -> list[tuple[str, dict[str, str]]]:
+    """Controls of the place: scenario and, where there are several, discovery."""
+    names = {_key(name): results.shown.scenario(*name) for name, _ in scenarios(results.selected)}
+    discovery = ("Discovery", {name: name for name in results.discoveries})
+    return [("Scenario", names), *([discovery] if len(results.discoveries) > 1 else [])]
+
+
+def _places(
+    rows: pd.DataFrame, results: Results
+) -> Iterator[tuple[str, tuple[tuple[str, str, int], pd.DataFrame]]]:
+    """What `_where` chooses from: its key, the scenario, and the rows there."""
+    for name, own in scenarios(rows):
+        for discovery, there in groups(own, "discovery"):
+            several = len(results.discoveries) > 1
+            yield f"{_key(name)}|{discovery}" if several else _key(name), (name, there)
+
+
 def _key(scenario: tuple[str, str, int]) -> str:
     return "/".join(map(str, scenario))
-
-
-def _words(scenario: tuple[str, str, int], datasets: Mapping[str, str]) -> str:
-    dataset, manipulation, n = scenario
-    return f"{datasets[dataset]}, {manipulation}, n = {n:,}"
 
 
 def regret(results: Results) -> Iterator[dict[str, Any]]:
@@ -288,7 +340,7 @@ def regret(results: Results) -> Iterator[dict[str, Any]]:
     for (dataset, method), rows in groups(known, ["dataset", "method"]):
         means = rows[["removal_test", "oracle_removal_test", "utility_test", "oracle_utility_test"]].mean()
         yield {
-            "dataset": results.datasets[dataset],
+            "dataset": results.shown.datasets[dataset],
             "label": results.labels[method],
             **{str(key): value for key, value in means.items()},
             "cost": 100 * (means["oracle_removal_test"] - means["removal_test"]),
@@ -296,24 +348,30 @@ def regret(results: Results) -> Iterator[dict[str, Any]]:
 
 
 def choices(results: Results) -> Iterator[tuple[str, list[str], list[dict[str, Any]]]]:
-    """For each experiment its name, the known shares, and what was selected by each method at each of them.
+    """For each scenario and discovery its name, the known shares, and what was selected by each method there.
 
     A row has the method's `label`, the hyperparameters it was not given a choice of (`fixed`), and for every
     share the selections of all seeds.
     """
-    shares = sorted(results.selected["deletion_fraction"].unique())
     settings = results.candidates.groupby("method", sort=False)["hyperparameters"].unique()
-    for name, rows in scenarios(results.selected):
+    for place, (scenario, rows) in _places(results.selected, results):
         lines = []
         for method, label in results.labels.items():
-            varying = varying_hyperparameters(settings[method])
             own = rows[rows["method"] == method]
+            if not len(own):
+                continue
+            varying = varying_hyperparameters(settings[method])
             fixed = _hyperparameters(
                 {key: value for key, value in json.loads(settings[method][0]).items() if key not in varying}
             )
-            cells = [_selections(own[own["deletion_fraction"] == share], varying) for share in shares]
+            cells = [_selections(own[own["deletion_fraction"] == share], varying) for share in results.shares]
             lines.append({"label": label, "fixed": fixed, "cells": cells, "varies": bool(varying)})
-        yield _words(name, results.datasets), [f"{100 * share:g} %" for share in shares], lines
+        found = f", {place.split('|')[1]} discovery" if "|" in place else ""
+        yield (
+            results.shown.scenario(*scenario) + found,
+            [percent_of(share) for share in results.shares],
+            lines,
+        )
 
 
 def _selections(rows: pd.DataFrame, varying: Collection[str]) -> list[str]:
@@ -337,7 +395,7 @@ def times(results: Results) -> list[dict[str, Any]]:
     return [
         {
             **row,
-            "dataset": results.datasets[row["dataset"]],
+            "dataset": results.shown.datasets[row["dataset"]],
             "method": results.labels.get(row["method"], row["method"]),
         }
         for row in rows

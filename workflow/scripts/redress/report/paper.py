@@ -41,7 +41,8 @@ def paper(**settings: Any) -> Iterator[None]:
     with plt.rc_context():
         matplotlib.rcdefaults()
         families = ["DejaVu Sans", *(name for name in CJK if name in installed)]
-        matplotlib.rcParams.update({"font.family": families, **PAPER, **settings})
+        chosen: Any = {"font.family": families, **PAPER, **settings}
+        matplotlib.rcParams.update(chosen)
         yield
 
 

@@ -11,8 +11,16 @@ from sklearn.datasets import load_digits
 
 from redress.adversary.pool import Pool, channel_statistics, check, split
 from redress.formats.description import Description
+from redress.plan.checks import ConfigError
 from redress.plan.experiment import Experiment
 from redress.plugins.datasets import digits, folder
+
+
+def parts(pool, size, name):
+    """All arrays of a split, what only the truth knows among them."""
+    pictures, labels = split(pool, size, name)
+    assert set(labels) == {"train_labels", "test_labels"}
+    return {**pictures, **labels}
 
 
 def identities(images):
@@ -29,7 +37,7 @@ def pool():
 
 @pytest.fixture(scope="module")
 def prepared(pool):
-    return split(pool, 197, "digits")
+    return parts(pool, 197, "digits")
 
 
 def test_digits_have_the_sizes_of_the_protocol(prepared):
@@ -48,9 +56,9 @@ def test_digits_are_described_as_they_are_loaded(pool):
 
 
 def test_no_digit_is_in_two_splits(prepared):
-    parts = [set(identities(prepared[f"{part}_images"])) for part in ("train", "validation", "test")]
-    assert [len(part) for part in parts] == [1200, 197, 400]
-    assert len(set.union(*parts)) == 1797
+    found = [set(identities(prepared[f"{part}_images"])) for part in ("train", "validation", "test")]
+    assert [len(one) for one in found] == [1200, 197, 400]
+    assert len(set.union(*found)) == 1797
 
 
 def enlarged(images):
@@ -97,14 +105,14 @@ def small_pool():
 
 @pytest.mark.parametrize(("size", "counts"), [(0.2, [8, 4, 2]), (14, [8, 4, 2]), (35, [20, 10, 5])])
 def test_validation_is_a_stratified_share_of_the_test_pool(small_pool, size, counts):
-    arrays = split(small_pool, size, "x")
+    arrays = parts(small_pool, size, "x")
     assert np.bincount(arrays["validation_labels"]).tolist() == counts
     rest = [40 - counts[0], 20 - counts[1], 10 - counts[2]]
     assert np.bincount(arrays["test_labels"]).tolist() == rest
 
 
 def test_validation_and_test_make_up_the_pool_and_labels_stay_with_images(small_pool):
-    arrays = split(small_pool, 0.3, "x")
+    arrays = parts(small_pool, 0.3, "x")
     both = np.concatenate([arrays["validation_images"], arrays["test_images"]]).ravel()
     labels = np.concatenate([arrays["validation_labels"], arrays["test_labels"]])
     assert sorted(both) == list(range(70))
@@ -112,16 +120,16 @@ def test_validation_and_test_make_up_the_pool_and_labels_stay_with_images(small_
 
 
 def test_the_training_set_keeps_its_size(small_pool):
-    arrays = split(small_pool, 0.3, "x")
+    arrays = parts(small_pool, 0.3, "x")
     assert np.array_equal(arrays["train_images"], small_pool.train_images)
     assert np.array_equal(arrays["train_labels"], small_pool.train_labels)
 
 
 def test_the_split_is_fixed_by_the_datasets_name(small_pool):
-    first = split(small_pool, 0.3, "x")["validation_images"]
+    first = parts(small_pool, 0.3, "x")["validation_images"]
     np.random.seed(5)
-    assert np.array_equal(split(small_pool, 0.3, "x")["validation_images"], first)
-    assert not np.array_equal(split(small_pool, 0.3, "y")["validation_images"], first)
+    assert np.array_equal(parts(small_pool, 0.3, "x")["validation_images"], first)
+    assert not np.array_equal(parts(small_pool, 0.3, "y")["validation_images"], first)
 
 
 @pytest.mark.parametrize("shape", [(7, 3, 5, 4), (1, 1, 1, 1), (20, 1, 16, 16)])

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import types
-from functools import partial
+from functools import partial, wraps
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ import torch
 
 from redress.adversary.act import act, manipulation
 from redress.adversary.discovery import discover
-from redress.adversary.pool import Pool, channel_importances, split
+from redress.adversary.pool import Pool, channel_statistics, split
 from redress.developer import expanding, making
 from redress.developer.candidate_job import CandidateJob
 from redress.developer.expanding import expand
@@ -74,7 +74,7 @@ def build(name, folder):
     cell = original.having(discovery="uniform", share=SHARE, expansion=PLAIN)
     with contextlib.chdir(folder):
         pictures, labels = split(a_pool(), 15, NAME)
-        mean, deviation = channel_importances(pictures["train_images"])
+        mean, deviation = channel_statistics(pictures["train_images"])
         about = {"classes": ["a", "b", "c"], "mean": mean, "deviation": deviation}
         files.save_arrays(run.path("pictures"), pictures, about, Identity(NAME))
         files.save_arrays(run.path("true_labels"), labels, {}, Identity(NAME))
@@ -105,6 +105,11 @@ def job(world, method):
     return CandidateJob(world.cell.having(method=method), uses, SETUP, tiny.PROVENANCE)
 
 
+def let(patch, method, unlearn):
+    """Let `unlearn` stand in for a method's, of whose hyperparameters and defaults it is."""
+    patch.setattr(method, "unlearn", wraps(method.unlearn)(unlearn))
+
+
 def handed_task(world, monkeypatch, method="ssd"):
     """The task as the method receives it."""
     received = []
@@ -114,7 +119,7 @@ def handed_task(world, monkeypatch, method="ssd"):
         return task.original
 
     with monkeypatch.context() as patch:
-        patch.setattr({"ssd": ssd, "cf": cf}[method], "unlearn", unlearn)
+        let(patch, {"ssd": ssd, "cf": cf}[method], unlearn)
         job(world, method).run({"alpha": 1} if method == "ssd" else {})
     return received[0]
 
@@ -465,7 +470,7 @@ def test_what_a_method_does_to_its_task_does_not_reach_the_next_candidate(poison
     model, record = job(poisoned, "scrub").run(candidate)
     shared_job = job(poisoned, "scrub")
     with monkeypatch.context() as patch:
-        patch.setattr(scrub, "unlearn", vandal)
+        let(patch, scrub, vandal)
         shared_job.run(candidate)
     again, record_again = shared_job.run(candidate)
     tiny.assert_same_weights(model, again, tolerance=0)
@@ -492,7 +497,7 @@ def test_a_method_that_changes_a_shared_importance_in_place_is_refused(poisoned,
         change(task.importances["fisher_batch", over])
         return task.original
 
-    monkeypatch.setattr(ssd, "unlearn", vandal)
+    let(monkeypatch, ssd, vandal)
     with pytest.raises(ValueError, match=r"methods/ssd\.py changes a shared importance in place: clone it"):
         job(poisoned, "ssd").run({"alpha": 1})
 
@@ -523,7 +528,7 @@ def test_a_method_that_exchanges_its_importances_is_refused_or_does_not_reach_th
     model, _ = job(poisoned, "ssd").run(candidate)
     shared_job = job(poisoned, "ssd")
     with monkeypatch.context() as patch:
-        patch.setattr(ssd, "unlearn", vandal)
+        let(patch, ssd, vandal)
         try:
             shared_job.run(candidate)
         except ValueError:

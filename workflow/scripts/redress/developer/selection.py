@@ -1,11 +1,12 @@
 """Choosing hyperparameters without looking at what is reported (Goel et al. 2024, section 3.1)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from redress.formats import files
 from redress.formats.contents import DeletionSet, Predictions, TrainingView
-from redress.formats.errors import BadInputError
+from redress.formats.errors import BadInputError, DamagedFileError
 from redress.formats.identity import Identity
 from redress.formats.measures import Measure, Seen
 from redress.formats.plan import Block
@@ -36,19 +37,25 @@ def select(candidates: Sequence[Values], weights: Mapping[str, float]) -> int | 
 
 
 def select_all(
-    original: Identity, blocks: Iterable[Block], measures: Mapping[str, Measure], weights: Mapping[str, float]
+    original: Identity,
+    blocks: Iterable[Block],
+    measures: Mapping[str, Measure],
+    weights: Mapping[str, float],
+    settings: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """For every deletion set of every block which candidate was selected, and by what.
 
     Measures that do not apply, as deletion change where no label is in doubt, weigh nothing; the others keep
     their weights. Raises DamagedFileError for a candidate that was not made from the original model, deletion
-    set and training set that are there.
+    set and training set that are there, and for any model made with other `settings` (of network, recipe,
+    device and threads) than these.
     """
     pictures, about = files.load_arrays(original.path("pictures"), Identity(original.dataset))
     training, training_seal = TrainingView.load(original)
     made_from = {"pictures": about["seal"], "training_set": training_seal}
     _, about = files.load_arrays(original.path("original"), original)
     made_from["original"] = about["seal"]
+    _check_settings(original.path("original"), about, settings)
     needed = dict.fromkeys([*weights, FIRST_TIE])
     found: dict[str, tuple[DeletionSet, str]] = {}
     records = []
@@ -78,6 +85,7 @@ def select_all(
                 who = cell.having(candidate=name)
                 predictions = Predictions.load("candidate", who)
                 predictions.check_made_from("candidate", who, {**made_from, "deletion_set": seal})
+                _check_settings(who.path("candidate"), predictions.about, settings)
                 values = {
                     key: None if predictions.diverged else measures[key].of(seen(predictions))
                     for key in needed
@@ -93,3 +101,20 @@ def select_all(
                 }
             )
     return records
+
+
+def _check_settings(path: str, about: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Raise DamagedFileError where a model's record says that it was made with other settings."""
+    found = dict(_flat(about["provenance"]["settings"]))
+    for name, value in _flat(expected):
+        if found.get(name) != value:
+            raise DamagedFileError(path, f"was made with {name} {found.get(name)}, not {value}")
+
+
+def _flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Settings with the names of their blocks, such as `recipe.steps`."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}.{key}", inner) for key, inner in value.items())
+        else:
+            yield name, value

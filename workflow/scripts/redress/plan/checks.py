@@ -30,7 +30,7 @@ FUNCTIONS = {
 """The function that takes a plug-in's settings, by package."""
 
 GONE = {
-    ("resources", "evaluate"): "there is no such stage any more: `train` sees what the original model predicts",
+    ("resources", "evaluate"): "there is no such stage any more; `train` covers it",
 }
 """Keys of earlier versions, and what stands in their place."""
 
@@ -214,7 +214,7 @@ def check_method(name: str, block: Mapping[str, Any], config: Mapping[str, Any])
     path: list[str | int] = ["methods", name]
     use = block.get("use", name)
     if name == "original":
-        raise ConfigError(path, "is what tables call the original model; give the block another name and `use`")
+        raise ConfigError(path, "is what tables call M_o: give the block another name, and `use`")
     check_plugin([*path, "use"] if "use" in block else path, "methods", use)
     discoveries = block.get("discovery", [])
     for key, package, given in (
@@ -224,7 +224,8 @@ def check_method(name: str, block: Mapping[str, Any], config: Mapping[str, Any])
     ):
         for one in given:
             if one not in config[package] and not (key == "expansion" and one == PLAIN):
-                raise ConfigError([*path, key], f"{package} has no block '{one}'{_did_you_mean(one, config[package])}")
+                hint = _did_you_mean(one, config[package])
+                raise ConfigError([*path, key], f"{package} has no block '{one}'{hint}")
     grid_path = [*path, "grid"]
     parameters = signatures.keywords("methods", use, "unlearn")
     defaults = signatures.defaults(parameters)
@@ -240,7 +241,7 @@ def check_method(name: str, block: Mapping[str, Any], config: Mapping[str, Any])
 
 
 def check_measures(files: Iterable[str], weights: Mapping[str, float]) -> None:
-    """Raise ConfigError unless these files of measures define each name once, and `weights` the developer's."""
+    """Raise ConfigError unless these files define each measure once, and `weights` are of the developer's."""
     owners: dict[str, str] = {}
     for file in files:
         for name, owner in signatures.measure_names(file).items():

@@ -63,7 +63,7 @@ class CandidateGroup:
     one_per_job: bool
 
     def files(self, pattern: str) -> list[str]:
-        """The outputs of a job: `pattern` with {method}, {maker} and, where it is known, {candidate} filled in."""
+        """The outputs of a job: `pattern` with {method}, {maker} and perhaps {candidate} filled in."""
         pattern = pattern.replace("{method}", self.method).replace("{maker}", self.maker)
         if self.one_per_job:
             return [pattern]
@@ -168,11 +168,17 @@ class Experiment:
         given = self._config["methods"][method].get("discovery") or self.discoveries
         return [given] if isinstance(given, str) else list(given)
 
-    @cache  # noqa: B019: an experiment lives as long as the program
+    @cache  # noqa: B019 (an experiment lives as long as the program)
     def blocks(self, maker: str | None) -> tuple[Block, ...]:
         """What runs on each original model of a maker, in the order of the config."""
         return tuple(
-            Block(method, discovery, self.expansion_of(method), tuple(self.shares), tuple(self.candidates(method)))
+            Block(
+                method,
+                discovery,
+                self.expansion_of(method),
+                tuple(self.shares),
+                tuple(self.candidates(method)),
+            )
             for method in self.methods
             if self.maker_of(method) == maker
             for discovery in self.discoveries_of(method)
@@ -185,7 +191,12 @@ class Experiment:
         """
         for method, block in self._config["methods"].items():
             names, size = tuple(self.candidates(method)), block["candidates_per_job"]
-            place = (method, self.maker_of(method), self.expansion_of(method), tuple(self.discoveries_of(method)))
+            place = (
+                method,
+                self.maker_of(method),
+                self.expansion_of(method),
+                tuple(self.discoveries_of(method)),
+            )
             if size == 1:
                 yield CandidateGroup(f"unlearn_{method}", *place, names, one_per_job=True)
                 continue
@@ -197,7 +208,7 @@ class Experiment:
     def importances(self, method: str, candidates: Iterable[str] | None = None) -> list[tuple[str, str]]:
         """The shared importances that `candidates` (default: all) of a method need.
 
-        As pairs of a file in importances/ and what it is taken over: WHOLE, or a pattern for one deletion set.
+        As pairs of a file in importances/ and what it is taken over: WHOLE, or a pattern of one deletion set.
         """
         known = self.candidates(method)
         use = self._use("methods", method)
@@ -213,7 +224,9 @@ class Experiment:
         known = {manipulation for manipulation, _ in FIGURES.values()}
         for manipulation in used:
             if manipulation not in known:
-                drawn |= {f"{manipulation}_{kind}": (manipulation, measure) for kind, measure in KINDS.items()}
+                drawn |= {
+                    f"{manipulation}_{kind}": (manipulation, measure) for kind, measure in KINDS.items()
+                }
         return drawn
 
     # What a job is told: command lines in which equal settings are equal text. Where rules track them, a
@@ -302,12 +315,13 @@ class Experiment:
     def selection_job(self, original: Identity, blocks: Iterable[Block] | None = None) -> str:
         """What selection.py is told of these blocks (default: all of its original model's)."""
         options = {"measures": self._developers_files, "weights": self._config["selection"]}
+        options |= self.setup(original)
         return self.arguments(original, *OF_ORIGINAL, blocks=self._blocks(original, blocks), **options)
 
     def measure_job(self, original: Identity, blocks: Iterable[Block] | None = None) -> str:
         """What measure.py is told of these blocks (default: all of its original model's)."""
-        blocks = self._blocks(original, blocks)
-        return self.arguments(original, *OF_ORIGINAL, blocks=blocks, measures=self.measure_files)
+        told = self._blocks(original, blocks)
+        return self.arguments(original, *OF_ORIGINAL, blocks=told, measures=self.measure_files)
 
     def collect_job(self, tables: str) -> str:
         """What collect.py is told, which writes to the folder `tables`."""
@@ -366,7 +380,10 @@ class Experiment:
         for dataset, block in self._config["datasets"].items():
             for name in block["manipulations"]:
                 adversary = self._adversary(dataset, name)
-                words[name] = {"affected": adversary.affected_images, "unaffected": adversary.unaffected_images}
+                words[name] = {
+                    "affected": adversary.affected_images,
+                    "unaffected": adversary.unaffected_images,
+                }
         return words
 
     def label(self, dataset: str) -> str:
@@ -418,7 +435,11 @@ class Experiment:
     def _developers_files(self) -> list[str]:
         """The files of measures that selection is made by."""
         weighed = self._config["selection"]
-        return [file for file in self.measure_files if weighed.keys() & signatures.measure_names(file).keys()]
+        return [
+            file
+            for file in self.measure_files
+            if file == "developer" or weighed.keys() & signatures.measure_names(file).keys()
+        ]
 
     def inputs(self, package: str, name: str) -> list[str]:
         """Files of the user's that a block's plug-in reads."""
@@ -490,9 +511,12 @@ class Experiment:
         return manipulation_of(self.manipulation_use(dataset, name), self._manipulation(dataset, name))
 
     def _class_number(self, dataset: str, manipulation: str, given: Any) -> Any:
+        """A class's number; where classes are called by numbers, 2 is the one called 2."""
+        classes = self._descriptions[dataset].classes
+        if isinstance(given, int) and str(given) in classes:
+            return classes.index(str(given))
         if not isinstance(given, str):
             return given
-        classes = self._descriptions[dataset].classes
         if given not in classes:
             path = ["datasets", dataset, "manipulations", manipulation, "classes"]
             raise ConfigError(path, f"there is no class {given!r}: {', '.join(classes)}")
@@ -561,9 +585,7 @@ class Experiment:
         for name, settings in block["manipulations"].items():
             self._check_manipulation([*path, "manipulations", name], dataset, name, settings)
 
-    def _check_manipulation(
-        self, path: Path_, dataset: str, name: str, block: Mapping[str, Any]
-    ) -> None:
+    def _check_manipulation(self, path: Path_, dataset: str, name: str, block: Mapping[str, Any]) -> None:
         use = self.manipulation_use(dataset, name)
         checks.check_plugin([*path, "use"] if "use" in block else path, "manipulations", use)
         settings = self._manipulation(dataset, name)

@@ -354,7 +354,7 @@ def importances_of(method: str, hyperparameters: Mapping[str, Any]) -> list[tupl
         raise BadInputError(f"{where}: {problem}")
     values = {**defaults(keywords("methods", method, "unlearn")), **hyperparameters}
     try:
-        return plugins.importances(declared, values)
+        return plugins.shared_importances(declared, values)
     except (LookupError, ValueError, AttributeError) as error:
         problem = (
             f"IMPORTANCES may hold {{keyword}} for its hyperparameters only: {', '.join(values) or 'none'}"

@@ -22,7 +22,7 @@ def load(package: str, name: str) -> ModuleType:
     return importlib.import_module(f"redress.plugins.{package}.{name}")
 
 
-def importances(declared: Mapping[str, Iterable[str]], values: Mapping[str, Any]) -> list[tuple[str, str]]:
+def shared_importances(declared: Mapping[str, Iterable[str]], values: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The shared importances that a candidate with the hyperparameters `values` needs.
 
     `declared` is its method's IMPORTANCES: names of files in importances/, in which `{keyword}` stands for a
@@ -36,4 +36,4 @@ def importances_of(method: str, hyperparameters: Mapping[str, Any]) -> list[tupl
     module = load("methods", method)
     keywords = signature(module.unlearn).parameters.values()
     defaults = {one.name: one.default for one in keywords if one.default is not one.empty}
-    return importances(getattr(module, "IMPORTANCES", {}), {**defaults, **hyperparameters})
+    return shared_importances(getattr(module, "IMPORTANCES", {}), {**defaults, **hyperparameters})

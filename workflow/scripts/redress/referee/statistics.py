@@ -223,7 +223,7 @@ def summarise(
         for number in range(len(tabled.values))
         for row in _rows(tabled, number, compared)
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"n_manipulated": "Int64"})
 
 
 def tables(

@@ -39,7 +39,7 @@ SYMBOLS = {
     "8": "octagon",
 }
 GRID = {"gridcolor": "#e5e5e5", "zeroline": False, "linecolor": "#b0b0b0", "automargin": True}
-SHARE = "Known share of S<sub>m</sub> (%)"
+SHARE = "Known share of manipulated samples (%)"
 
 SCORE = Quantity("score", "fraction", "higher", "Selection score")
 
@@ -195,6 +195,7 @@ def _heat_map(
     if marks:
         traces.append(_picked(*zip(*marks, strict=True)))
     chart = _chart(traces, measure.label, across, up, measure.unit, hover="closest")
+    chart["data"][0]["colorscale"] = "Cividis"  # by its name instead of by its colours
     for axis in ("xaxis", "yaxis"):
         chart["layout"][axis] |= {"type": "category", "showgrid": False}
     return chart

@@ -245,11 +245,11 @@ def _set_range(panels: Sequence[Axes], crosses: float, unit: str) -> None:
 
 def _legend(styles: Mapping[str, Style], originals: Mapping[str, Any], missing: bool) -> list[Line2D]:
     methods = [Line2D([], [], label=style.label, **_line(style)) for style in styles.values()]
-    dashed = [
-        Line2D([], [], label=label, linestyle=dashes, **ORIGINAL) for label, dashed in originals.items()
+    references = [
+        Line2D([], [], label=label, linestyle=dashed, **ORIGINAL) for label, dashed in originals.items()
     ]
     cross = [Line2D([], [], color="0.3", label="no result", **MISSING)] if missing else []
-    return [*methods, *dashed, *cross]
+    return [*methods, *references, *cross]
 
 
 def _set_size(figure: Figure, panels: tuple[int, ...], several: bool, handles: list[Line2D]) -> None:

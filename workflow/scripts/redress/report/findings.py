@@ -16,13 +16,12 @@ CELL = [*SCENARIO, "discovery", "deletion_fraction"]
 
 def headline(candidates: pd.DataFrame, summary: pd.DataFrame, shown: Shown) -> list[str]:
     """The main findings: who repairs best where, and by how much the best differs from training again."""
-    rows = references(summary, shown)
-    return [*_diverged(candidates, shown), *_who_leads(rows, shown), *_overall(rows, shown)]
+    return [*_diverged(candidates, shown), *_who_leads(summary, shown), *_overall(summary, shown)]
 
 
 def of_scenarios(summary: pd.DataFrame, shown: Shown) -> Iterator[tuple[str, list[str]]]:
     """For every scenario and discovery its name and what comes out at the least and the largest S_f."""
-    cells = references(summary[summary["deletion_fraction"].notna()], shown)
+    cells = summary[summary["deletion_fraction"].notna()]
     several = cells["discovery"].nunique() > 1
     for (dataset, manipulation, n, discovery), rows in groups(cells, [*SCENARIO, "discovery"]):
         name = f"{shown.datasets[dataset]}, {manipulation}, {int(n):,} manipulated samples"
@@ -31,9 +30,21 @@ def of_scenarios(summary: pd.DataFrame, shown: Shown) -> Iterator[tuple[str, lis
         yield name, [_of_cell(rows[rows["deletion_fraction"] == share], share, shown) for share in shares]
 
 
-def references(summary: pd.DataFrame, shown: Shown) -> pd.DataFrame:
-    """The summary without original models of other makers than the default one."""
-    return summary[(summary["method"] != "original") | (summary["maker"] == shown.makers[0])]
+def _split(rows: pd.DataFrame) -> pd.DataFrame:
+    """The methods in rows about one measure in one place, with what their own original has: `original`."""
+    own = rows[rows["method"] == "original"].set_index("maker")["mean"]
+    methods = rows[(rows["method"] != "original") & rows["mean"].notna()]
+    return methods.assign(original=methods["maker"].map(own)).sort_values("mean")
+
+
+def _repairs(methods: pd.DataFrame) -> bool:
+    """Whether one is above its original, as far as that is known."""
+    return not len(methods) or not (methods["mean"] <= methods["original"]).all()
+
+
+def _original(row: pd.Series, shown: Shown) -> str:
+    """What a method's original is called in a sentence."""
+    return "the original model" + ("" if row["maker"] == shown.makers[0] else f" made by {row['maker']}")
 
 
 def _diverged(candidates: pd.DataFrame, shown: Shown) -> Iterator[str]:
@@ -57,17 +68,19 @@ def _seeds(seeds: Iterable[int]) -> str:
 
 def _who_leads(summary: pd.DataFrame, shown: Shown) -> Iterator[str]:
     cells = summary[(summary["measure"] == "removal_test") & summary["deletion_fraction"].notna()]
-    methods = cells[(cells["method"] != "original") & cells["mean"].notna()]
-    if methods["method"].nunique() < 2:
+    known = cells[(cells["method"] != "original") & cells["mean"].notna()]
+    if known["method"].nunique() < 2:
         return
-    originals = cells[cells["method"] == "original"].set_index(CELL)["mean"]
     leaders: Counter[tuple[str, ...]] = Counter()
-    for place, cell in groups(methods, CELL):
-        best = cell["mean"].max()
-        tied = tuple(cell.loc[cell["mean"] > best - 1e-9, "method"])
-        leaders[() if best <= originals.get(place, math.nan) else tied] += 1
+    for _, cell in groups(cells, CELL):
+        methods = _split(cell)
+        if len(methods):
+            tied = cell[
+                cell["method"].isin(methods["method"]) & (cell["mean"] > methods["mean"].max() - 1e-9)
+            ]
+            leaders[tuple(tied["method"]) if _repairs(methods) else ()] += 1
     total, fruitless = leaders.total(), leaders.pop((), 0)
-    by = "size, discovery and known share" if methods["discovery"].nunique() > 1 else "size and known share"
+    by = "size, discovery and known share" if known["discovery"].nunique() > 1 else "size and known share"
     where = f"combination{'s' if total > 1 else ''} of manipulation, {by}"
     if not leaders:
         everywhere = "the one" if total == 1 else f"all {total}"
@@ -94,16 +107,16 @@ def _overall(summary: pd.DataFrame, shown: Shown) -> Iterator[str]:
     partial = set(partly_run(summary))
     rows = summary[(summary["measure"] == "utility_times_healed") & summary["manipulation"].isna()]
     for dataset, own in groups(rows, "dataset"):
-        methods = own[(own["method"] != "original") & own["mean"].notna() & ~own["method"].isin(partial)]
-        methods = methods.sort_values("mean")
+        methods = _split(own)
+        methods = methods[~methods["method"].isin(partial)]
         if not len(methods):
             continue
         where = f" on {shown.datasets[dataset]}" if rows["dataset"].nunique() > 1 else ""
-        best, original = methods.iloc[-1], own.loc[own["method"] == "original", "mean"].max()
+        best, original = methods.iloc[-1], _original(methods.iloc[-1], shown)
         label = shown.styles[best["method"]].label
-        if best["mean"] <= original:
+        if not _repairs(methods):
             yield (
-                f"On average{where}, no method is above the original model's {percent(original)} in utility "
+                f"On average{where}, no method is above {original}'s {percent(best['original'])} in utility "
                 f"times accuracy on the manipulated training images; the best, {label}, has "
                 f"{percent(best['mean'])}."
             )
@@ -112,7 +125,7 @@ def _overall(summary: pd.DataFrame, shown: Shown) -> Iterator[str]:
         compared = (
             _difference(best, "eu", "training again from scratch")
             if against_eu
-            else _difference(best, "original", "the original model")
+            else _difference(best, "original", original)
         )
         # No method is surely better than one whose rank may be 1; EU has been spoken of.
         spoken_of = {best["method"], "eu"} if against_eu else {best["method"]}
@@ -134,25 +147,23 @@ def partly_run(summary: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def _of_cell(rows: pd.DataFrame, share: float, shown: Shown) -> str:
-    removal = rows[rows["measure"] == "removal_test"].set_index("method")
-    utility = rows[rows["measure"] == "utility_test"].set_index("method")["mean"]
-    original = removal["mean"].get("original", math.nan)
-    methods = removal.drop(index="original", errors="ignore").dropna(subset="mean").sort_values("mean")
+    methods = _split(rows[rows["measure"] == "removal_test"]).set_index("method")
+    utility = _split(rows[rows["measure"] == "utility_test"]).set_index("method")
     start = f"With {percent_of(share)} known"
     if not len(methods):
         return f"{start}, no method has a result."
-    name, best = methods.index[-1], methods.iloc[-1]
+    name, best, original = methods.index[-1], methods.iloc[-1], _original(methods.iloc[-1], shown)
     label = shown.styles[name].label
-    if best["mean"] <= original:
+    if not _repairs(methods):
         return (
-            f"{start}, no method is above the original model's {percent(original)} on affected test "
+            f"{start}, no method is above {original}'s {percent(best['original'])} on affected test "
             f"images; the best, {label}, has {percent(best['mean'])}."
         )
-    gained = _difference(best, "original", "the original model")
+    gained = _difference(best, "original", original)
     sentences = [f"{start}, {label} is best on affected test images: {percent(best['mean'])}, {gained}."]
     if name != "eu" and "eu" in methods.index:
         sentences.append(f"{shown.styles['eu'].label} has {percent(methods.loc['eu', 'mean'])}.")
-    lost = 100 * (utility.get("original", math.nan) - utility.get(name, math.nan))
+    lost = 100 * (utility["original"] - utility["mean"]).get(name, math.nan)
     if abs(lost) < 0.05:
         sentences.append("Unaffected test images keep their accuracy.")
     elif not math.isnan(lost):

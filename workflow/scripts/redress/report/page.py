@@ -80,6 +80,11 @@ class Results:
         return [name for name in self.shown.discoveries if name in present]
 
     @cached_property
+    def measures(self) -> dict[str, Measure]:
+        """All of them, those first that show whether a method repairs."""
+        return dict(sorted(self.shown.measures.items(), key=lambda item: item[1].owner == "developer"))
+
+    @cached_property
     def shares(self) -> list[float]:
         """Known shares, ascending."""
         return sorted(self.selected["deletion_fraction"].unique())
@@ -248,7 +253,7 @@ def explorers(results: Results) -> Iterator[Explorer]:
     selected = dict(_places(results.selected, results))
     originals = dict(scenarios(results.originals))
     where = _where(results)
-    what = {name: one.label for name, one in shown.measures.items() if results.selected[name].notna().any()}
+    what = {name: one.label for name, one in results.measures.items() if results.selected[name].notna().any()}
     curves = Explorer("curves", [*where, ("Measure", what)])
     sides = Explorer("sides", where)
     regrets = Explorer("regrets", where)
@@ -281,7 +286,7 @@ def sensitivities(results: Results) -> Iterator[Explorer]:
     """A chart per method whose hyperparameters vary, by scenario, discovery, known share and measure."""
     shown = results.shown
     texts = {percent_of(share): percent_of(share) for share in results.shares}
-    measures: dict[str, Measure | Quantity] = {SCORE.name: SCORE, **shown.measures}
+    measures: dict[str, Measure | Quantity] = {SCORE.name: SCORE, **results.measures}
     scored = results.candidates.assign(score=_score(results))
     for method in results.labels:
         tried, picked = (table[table["method"] == method] for table in (scored, results.selected))

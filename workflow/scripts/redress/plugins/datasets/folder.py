@@ -25,17 +25,21 @@ def describe(
     Raises OSError or ValueError where the folders are missing, empty or do not agree.
     """
     train, test = _listings(path)
-    digest = hashlib.sha256()
-    for file in (file for files in (*train.values(), *test.values()) for file in files):
-        status = Path(file).stat()
-        digest.update(f"{file.removeprefix(path)} {status.st_size} {status.st_mtime_ns}\n".encode())
+    files = [file for part in (train, test) for names in part.values() for file in names]
+    start = len(path)
+    # Read at every start of Snakemake: one pass, one digest.
+    states = (
+        f"{file[start:]} {state.st_size} {state.st_mtime_ns}"
+        for file, state in zip(files, map(os.stat, files), strict=True)
+    )
+    fingerprint = hashlib.sha256("\n".join(states).encode()).hexdigest()[:16]
     return Description(
         list(train),
         train_per_class=[len(files) for files in train.values()],
         test_per_class=[len(files) for files in test.values()],
         channels=3 if color == "rgb" else 1,
         image_size=image_size or _size_of(next(iter(train.values()))[0]),
-        fingerprint=digest.hexdigest()[:16],
+        fingerprint=fingerprint,
     )
 
 
@@ -60,7 +64,7 @@ def _listing(folder: Path) -> dict[str, list[str]]:
     if not folder.is_dir():
         layout = "expected <path>/train/<class>/ and <path>/test/<class>/"
         raise ValueError(f"{folder.absolute()}: no such folder; {layout}")
-    names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    names = sorted((entry.name for entry in os.scandir(folder) if entry.is_dir()), key=_order)
     if len(names) < 2:
         raise ValueError(f"{folder}: {len(names)} class folders, at least 2 are needed")
     files = {name: _images(folder / name) for name in names}
@@ -68,6 +72,11 @@ def _listing(folder: Path) -> dict[str, list[str]]:
         if not files[name]:
             raise ValueError(f"{folder / name}: no images ({', '.join(ENDINGS)})")
     return files
+
+
+def _order(name: str) -> tuple[bool, int, str]:
+    """Classes by name, but those that are called by numbers as numbers: 2 before 10."""
+    return (False, int(name), name) if name.isdecimal() else (True, 0, name)
 
 
 def _images(folder: Path) -> list[str]:

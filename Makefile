@@ -54,18 +54,20 @@ format: env ## put code into the house's format
 docs: env ## write docs/configuration.md anew from the schema and the plugins' signatures
 	$(RUN) python docs/configuration.py
 
-# For gvpr, a part of graphviz: colours readable on white and on black, unlearning in one column.
+# For gvpr, a part of graphviz: a colour for each party, readable on white and on black; unlearning in one column.
 define RULE_STYLE
 BEG_G { rankdir = "LR"; bgcolor = "transparent"; margin = "0.02"; nodesep = "0.12"; ranksep = "0.3" }
 N {
   shape = "box"; style = "rounded,filled"; color = ""; penwidth = "0"; margin = "0.1,0.04"; height = "0.32";
-  fontname = "Helvetica,Arial,sans-serif"; fontsize = "11"; fontcolor = "white"; fillcolor = "#0072b2"
+  fontname = "Helvetica,Arial,sans-serif"; fontsize = "11"; fontcolor = "white"; fillcolor = "#5f6670"
 }
-N [label == "unlearn_*"] { fillcolor = "#b85300" }
+N [label == "manipulate" || label == "discover"] { fillcolor = "#b85300" }
+N [label == "train" || label == "expand" || label == "importance" || label == "unlearn_*"] { fillcolor = "#0072b2" }
+N [label == "selection" || label == "save_model_*"] { fillcolor = "#0072b2" }
+N [label == "measure"] { fillcolor = "#00734f" }
 N [label == "all"] { delete($$G, $$) }
 E { color = "#8a8f98"; penwidth = "1.2"; arrowsize = "0.6" }
-E [tail.label == "train" && head.label != "importance"] { minlen = "2" }
-E [tail.label == "evaluate"] { minlen = "2" }
+E [(tail.label == "train" || tail.label == "discover") && head.label != "importance"] { minlen = "2" }
 endef
 export RULE_STYLE
 

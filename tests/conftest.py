@@ -1,16 +1,29 @@
 import copy
+import os
+import shutil
 
 import pytest
+from filelock import FileLock
 from project import TINY, Project
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A project in which the tiny configuration has been run to its end. Not to be changed."""
-    project = Project.copy(tmp_path_factory.mktemp("finished"))
-    project.configure(TINY)
-    project.snakemake("--resources", "gpu=1")
-    return project
+    """A project in which the tiny configuration has been run to its end.
+
+    Only to be read, and no snakemake to be started in it: pytest's workers share it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, complete = shared / "finished", shared / "finished.complete"
+    with FileLock(shared / "finished.lock"):
+        if not complete.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # another worker's, which has failed
+            project = Project.copy(folder)
+            project.configure(TINY)
+            project.snakemake("--resources", "gpu=1")
+            complete.touch()
+    return Project(folder)
 
 
 @pytest.fixture

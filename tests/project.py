@@ -18,6 +18,9 @@ COLUMNS = [
     "manipulation",
     "n_manipulated",
     "seed",
+    "maker",
+    "discovery",
+    "expansion",
     "method",
     "deletion_fraction",
     "deletion_size",
@@ -68,8 +71,9 @@ TINY = {
 }
 
 
-# The jobs that follow every change of results.
+# The jobs that follow every change of what was measured, and of any model of both original models of TINY.
 FINAL = {"collect": 1, "summarise": 1, "plot": 1, "page": 1}
+MEASURED_AGAIN = {"selection": 2, "measure": 2, **FINAL}
 
 
 class Project:

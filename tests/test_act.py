@@ -95,7 +95,7 @@ def test_a_plug_in_is_told_labels_split_and_indices_and_repeats_its_draws(act, p
     class Curious(Mine):
         def alter(self, samples, generator):
             told.setdefault(samples.split, []).append((samples, generator.random(4).tolist()))
-            return None
+            return
 
     act(Curious)
     act(Curious)
@@ -170,11 +170,17 @@ REFUSED = {
         r"pictures float64 \(4, 1, 4, 4\) instead of uint8 \(4, 1, 4, 4\)",
     ),
     "too few pictures": ({"alteration": stored(lambda images: images[1:])}, r"pictures uint8 \(3, 1, 4, 4\)"),
-    "bare array": ({"alteration": lambda samples: samples.images}, "gave ndarray instead of Stored, Overlays or"),
-    "mark of another size": ({"alteration": marks((2, 1, 4, 3))}, "gave alpha float32 .* instead of numbers"),
-    "mark of other channels": ({"alteration": marks((2, 3, 4, 4))}, "gave alpha float32 .* instead of numbers"),
-    "flat mark": ({"alteration": marks((4, 4))}, "gave alpha float32 .* instead of numbers"),
-    "no mark": ({"alteration": marks((0, 1, 4, 4))}, "gave alpha float32 .* instead of numbers"),
+    "bare array": (
+        {"alteration": lambda samples: samples.images},
+        "gave ndarray instead of Stored, Overlays",
+    ),
+    "mark of another size": ({"alteration": marks((2, 1, 4, 3))}, "alpha float32 .* instead of numbers"),
+    "mark of other channels": (
+        {"alteration": marks((2, 3, 4, 4))},
+        "alpha float32 .* instead of numbers",
+    ),
+    "flat mark": ({"alteration": marks((4, 4))}, "alpha float32 .* instead of numbers"),
+    "no mark": ({"alteration": marks((0, 1, 4, 4))}, "alpha float32 .* instead of numbers"),
     "values of other marks": ({"alteration": marks(value=(3, 1, 4, 4))}, "gave value float64 .* instead of"),
     "alpha above 1": ({"alteration": marks(top=1.5)}, "gave alpha outside 0 to 1"),
     "alpha not a number": ({"alteration": marks(top=np.nan)}, "gave alpha outside 0 to 1"),
@@ -195,6 +201,8 @@ def test_a_plug_in_that_gives_nonsense_is_named_in_one_line(act, case):
 
 def test_softly_marked_pictures_pass(act, prepared):
     pictures, _ = prepared
-    seen = act(alteration=marks(top=0.5)).training_view.view.pictures(pictures["train_images"], np.array(DRAWN))
+    seen = act(alteration=marks(top=0.5)).training_view.view.pictures(
+        pictures["train_images"], np.array(DRAWN)
+    )
     expected = pictures["train_images"][DRAWN] * 0.5 + 4.5
     assert np.abs(seen - expected).max() <= 0.5

@@ -1,5 +1,7 @@
 """What was done to pictures: NumPy's way and PyTorch's against a plain loop over pixels."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -105,8 +107,8 @@ def test_a_mark_stays_in_its_corner_and_a_stored_one_moves():
     corners = {}
     for name, alteration in (("mark", Overlays.one(alpha, 255 * alpha, 1)), ("stored", Stored(stamped))):
         look = pictures(View.altered("train", [0], alteration, [0]), white, torch.Tensor.float, CPU)
-        generator = torch.Generator().manual_seed(0)
-        batch = look(torch.zeros(60, dtype=torch.int64), lambda x: crop_and_flip(x, 1, True, generator))
+        augment = partial(crop_and_flip, padding=1, flip=True, generator=torch.Generator().manual_seed(0))
+        batch = look(torch.zeros(60, dtype=torch.int64), augment)
         corners[name] = {tuple(place) for _, _, *place in (batch == 255).nonzero().tolist()}
     assert corners["mark"] == {(4, 4)}
     assert corners["stored"] == {(row, column) for row in (3, 4) for column in (0, 1, 3, 4)}

@@ -445,7 +445,7 @@ def enough(tmp_path):
 
 
 def test_a_config_may_leave_image_size_out(enough):
-    assert "image_size" not in folder_experiment(enough).source_settings("mine")
+    assert "image_size" not in folder_experiment(enough).prepare_job("mine")
     for size in (15, None):
         folder_experiment(enough, image_size=size)
 

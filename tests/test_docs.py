@@ -15,17 +15,27 @@ import yaml
 from project import ROOT, Project
 
 from redress import plugins
-from redress.manipulation import Manipulation
+from redress.adversary.manipulation import Manipulation
+from redress.formats.measures import STANDARD, measures
 
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text()
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-HOLDERS = {"datasets": "describe", "models": "build", "manipulations": None, "methods": "unlearn"}
+HOLDERS = {
+    "datasets": "describe",
+    "models": "build",
+    "manipulations": None,
+    "originals": "make",
+    "discoveries": "discover",
+    "expansions": "expand",
+    "methods": "unlearn",
+}
+SUPPLIED = ["margins"]  # keywords that are given by the program, not by a config
 PLUGINS = [
     (package, path.stem)
     for package in HOLDERS
-    for path in sorted((ROOT / "workflow/scripts" / package).glob("[!_]*.py"))
+    for path in sorted((ROOT / "workflow/scripts/redress/plugins" / package).glob("[!_]*.py"))
 ]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "results/README.md"]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "results/README.md", ROOT / "config/README.md"]
 PAGES += sorted(ROOT.glob("docs/**/*.md"))
 PAGE_NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
@@ -72,7 +82,11 @@ def settings_of(package, name):
     module = plugins.load(package, name)
     if HOLDERS[package]:
         parameters = inspect.signature(getattr(module, HOLDERS[package])).parameters.values()
-        pairs = [(one.name, one.default) for one in parameters if one.kind is one.KEYWORD_ONLY]
+        pairs = [
+            (one.name, one.default)
+            for one in parameters
+            if one.kind is one.KEYWORD_ONLY and one.name not in SUPPLIED
+        ]
         return {key: ... if value is inspect.Parameter.empty else value for key, value in pairs}
     (kind,) = (
         thing
@@ -96,6 +110,21 @@ def test_the_reference_has_every_plugin_with_its_settings(package, name):
             assert written == "required"
         else:
             assert written == ("" if default is None else str(default))
+
+
+def test_the_reference_has_every_package_of_plugins_but_the_importances():
+    packages = {
+        path.parent.name for path in (ROOT / "workflow/scripts/redress/plugins").glob("*/__init__.py")
+    }
+    assert packages == {*HOLDERS, "importances", "measures"}
+    for package in packages - {"importances"}:
+        assert f"Files in `workflow/scripts/redress/plugins/{package}/`" in CONFIGURATION
+
+
+def test_the_reference_has_every_standard_measure():
+    for file in STANDARD:
+        (section,) = re.findall(rf"^### `{file}`$(.*?)(?=^##|\Z)", CONFIGURATION, re.MULTILINE | re.DOTALL)
+        assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(measures([file]))
 
 
 # docs/figures/rules.svg

@@ -23,7 +23,6 @@ from redress.formats.files import (
     sha256,
     write_json,
 )
-
 from redress.formats.identity import Identity
 
 SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"

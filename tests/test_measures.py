@@ -128,7 +128,9 @@ def test_the_trigger_is_a_white_square_at_the_bottom_right_and_nothing_else(stag
     before = np.random.default_rng(0).integers(0, 255, (4, 3, 5, 5), dtype=np.uint8)
     samples = Samples(before.copy(), np.zeros(4, int), "test", np.arange(4))
     poison = manipulation("poison", {"patch_size": size, "trigger_stage": stage})
-    view = View.altered("test", samples.indices, poison.alter(samples, np.random.default_rng(0)), np.arange(4))
+    view = View.altered(
+        "test", samples.indices, poison.alter(samples, np.random.default_rng(0)), np.arange(4)
+    )
     after = view.pictures(before, np.arange(4))
     for row in range(5):
         for column in range(5):

@@ -6,16 +6,16 @@ import tiny
 
 from redress.developer.selection import select_all
 from redress.formats import files
+from redress.formats.block import Block
 from redress.formats.errors import DamagedFileError
 from redress.formats.identity import COLUMNS
 from redress.formats.measures import measures
-from redress.formats.plan import Block
 from redress.referee.measuring import measure_all
 
 MEASURES = measures()
 BLOCK = Block("eu", "uniform", "none", ("0.5",), ("a=1", "a=2"))
 CELL = tiny.CELL.having(method="eu")
-# True labels of training samples are their number modulo 3: here 0, 1, 1, 2, and all are called 0 but the first.
+# True labels are the samples' numbers modulo 3: here 0, 1, 1, 2. All are called 0 but the first.
 MANIPULATED, GIVEN = [3, 7, 4, 8], [2, 0, 0, 0]
 FOUND = [8, 1, 3, 20]  # two of S_m, the last and the first, and two false alarms of classes 1 and 2
 GOOD, BAD = [0, 1, 2, 0, 1, 2], [2] * 6  # of 6 validation samples

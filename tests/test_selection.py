@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from redress.developer.selection import score, select, select_all
 from redress.formats import files
+from redress.formats.block import Block
 from redress.formats.errors import BadInputError, DamagedFileError
 from redress.formats.measures import measures
-from redress.formats.plan import Block
 
 WEIGHTS = {"validation_accuracy": 0.5, "deletion_change": 0.5}
 
@@ -182,7 +182,9 @@ def test_a_candidate_that_was_made_from_other_files_is_refused(results, kind):
 
 
 def test_an_original_that_was_made_anew_is_noticed(results):
-    files.save_arrays(tiny.ORIGINAL.path("original"), {"w": np.zeros(2)}, {}, tiny.ORIGINAL)
+    files.save_arrays(
+        tiny.ORIGINAL.path("original"), {"w": np.zeros(2)}, {"provenance": tiny.PROVENANCE}, tiny.ORIGINAL
+    )
     with pytest.raises(DamagedFileError, match=r"was made from another .*standard/original\.safetensors"):
         selected(WEIGHTS)
 
@@ -192,3 +194,28 @@ def test_another_candidates_record_is_refused(results):
     shutil.copy(first, second)
     with pytest.raises(DamagedFileError, match=r"a=2\.safetensors: .*of candidate a=1, not a=2"):
         selected(WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"threads": 2}, "was made with threads 1, not 2"),
+        ({"recipe": {"steps": 3}}, r"was made with recipe\.steps 2, not 3"),
+        ({"model": {"name": "wideresnet"}}, r"was made with model\.name resnet9, not wideresnet"),
+        ({"device": "cuda"}, "was made with device None, not cuda"),
+    ],
+)
+def test_models_that_were_made_with_other_settings_are_refused(results, settings, said):
+    with pytest.raises(DamagedFileError, match=f"{tiny.ORIGINAL.path('original')}: {said}"):
+        select_all(tiny.ORIGINAL, [BLOCK], MEASURES, WEIGHTS, settings)
+
+
+def test_a_candidate_that_was_made_with_other_settings_is_refused(results):
+    same = {"model": tiny.SETUP.model, "recipe": {"steps": 2}, "threads": 1}
+    assert select_all(tiny.ORIGINAL, [BLOCK], MEASURES, WEIGHTS, same) == selected(WEIGHTS)
+    who = tiny.CELL.having(method="eu", candidate="a=2")
+    arrays, about = files.load_arrays(who.path("candidate"), who)
+    about["provenance"]["settings"]["threads"] = 4
+    files.save_arrays(who.path("candidate"), arrays, about, who)
+    with pytest.raises(DamagedFileError, match=r"a=2\.safetensors: was made with threads 4, not 1"):
+        select_all(tiny.ORIGINAL, [BLOCK], MEASURES, WEIGHTS, same)

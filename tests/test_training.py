@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from redress.formats.recipe import Recipe, learning_rate_at
 from redress.developer.training import Descent, autocast, train
+from redress.formats.recipe import Recipe, learning_rate_at
 
 PAPER = Recipe(steps=4000)
 

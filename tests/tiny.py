@@ -154,7 +154,7 @@ RUN = Identity("tiny", "poison", 4, 0)
 ORIGINAL = RUN.having(maker="standard")
 CELL = ORIGINAL.having(discovery="uniform", share="0.5", expansion=PLAIN)
 SETUP = Setup({"name": "resnet9", "width": 1}, Recipe(steps=2, batch_size=8, crop_padding=1), "cpu", 1)
-PROVENANCE = {"settings": {"model": SETUP.model}}
+PROVENANCE = {"settings": {"model": SETUP.model, "recipe": {"steps": 2}, "threads": 1}}
 
 
 def pixels(count, seed=0, channels=1, size=16):
@@ -206,7 +206,7 @@ class Results:
             target,
         )
         truth.save(RUN, {})
-        files.save_arrays(ORIGINAL.path("original"), {"w": np.ones(2)}, {}, ORIGINAL)
+        files.save_arrays(ORIGINAL.path("original"), {"w": np.ones(2)}, {"provenance": PROVENANCE}, ORIGINAL)
         self.made_from = {
             "pictures": self.seal("pictures", Identity(RUN.dataset)),
             "training_set": self.seal("training_set", RUN),

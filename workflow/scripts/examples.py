@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 from textwrap import wrap
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,7 +13,7 @@ from redress.formats import files
 from redress.formats.contents import TrainingView, Truth
 from redress.formats.identity import OF_RUN, Identity
 from redress.launch.job import identity_of, log, parser, run
-from redress.report.paper import paper, save
+from redress.report.paper import new_figure, paper, save
 
 SHOWN = 8
 CHANGED = "#D55E00"  # vermilion, told apart with any colour vision
@@ -45,7 +44,8 @@ def sheet(title: str, clean: np.ndarray, altered: np.ndarray, true: list[str], g
     Images are uint8 (N, C, H, W) with one or three channels. What the adversary has changed is in colour. To
     be drawn and saved within `paper()`.
     """
-    figure, (above, below) = plt.subplots(2, SHOWN, figsize=(7.0, 2.5), squeeze=False, layout="constrained")
+    figure = new_figure((7.0, 2.5))
+    above, below = figure.subplots(2, SHOWN, squeeze=False)
     figure.suptitle(title, x=0.01, horizontalalignment="left", size=8)
     for panel in [*above, *below]:
         panel.set(xticks=[], yticks=[])

@@ -4,9 +4,9 @@ import argparse
 import json
 
 from redress.formats import files
+from redress.formats.block import Block
 from redress.formats.identity import OF_ORIGINAL
 from redress.formats.measures import measures
-from redress.formats.plan import Block
 from redress.launch.job import identity_of, log, parser, run
 from redress.referee.measuring import measure_all
 
@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     cli = parser(__doc__, *OF_ORIGINAL)
-    cli.add_argument("--blocks", type=json.loads, required=True, help="JSON: what was run (formats/plan.py)")
+    cli.add_argument("--blocks", type=json.loads, required=True, help="JSON: what was run (formats/block.py)")
     cli.add_argument("--measures", nargs="+", required=True, help="files in redress/plugins/measures/")
     cli.add_argument("--selection", help="JSON file of selection.py instead of the usual one")
     cli.add_argument("--output", help="JSON file instead of the usual one")

@@ -5,9 +5,9 @@ import json
 
 from redress.developer.selection import select_all
 from redress.formats import files
+from redress.formats.block import Block
 from redress.formats.identity import OF_ORIGINAL
 from redress.formats.measures import measures
-from redress.formats.plan import Block
 from redress.launch.job import add_setup, identity_of, log, parser, run
 
 
@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     cli = parser(__doc__, *OF_ORIGINAL)
     add_setup(cli)
-    cli.add_argument("--blocks", type=json.loads, required=True, help="JSON: what was run (formats/plan.py)")
+    cli.add_argument("--blocks", type=json.loads, required=True, help="JSON: what was run (formats/block.py)")
     cli.add_argument("--measures", nargs="+", required=True, help="files in redress/plugins/measures/")
     cli.add_argument("--weights", type=json.loads, required=True, help="JSON: a weight for each measure")
     cli.add_argument("--output", help="JSON file instead of the usual one")

@@ -5,11 +5,11 @@ from types import MappingProxyType
 from typing import Any
 
 from redress.formats import files
+from redress.formats.block import Block
 from redress.formats.contents import DeletionSet, Predictions, TrainingView
 from redress.formats.errors import BadInputError, DamagedFileError
 from redress.formats.identity import Identity
 from redress.formats.measures import Measure, Seen
-from redress.formats.plan import Block
 
 Values = Mapping[str, float | None]
 """A candidate's measures by name; all None where it has diverged."""

@@ -112,10 +112,9 @@ def pictures(
     if marked:
         carried = torch.as_tensor(view.carried, device=device)
         # Mark 0 changes nothing: a batch takes one gather, and no GPU waits to be told who carries one.
-        keep, laid = 1 - view.alpha, view.alpha * view.value
         keep, laid = (
             torch.as_tensor(np.concatenate([np.full_like(part[:1], nothing), part]), device=device)
-            for part, nothing in ((keep, 1), (laid, 0))
+            for part, nothing in ((1 - view.alpha, 1), (view.alpha * view.value, 0))
         )
 
     def batch(positions: Tensor, augment: Augment | None) -> Tensor:

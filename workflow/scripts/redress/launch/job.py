@@ -83,9 +83,8 @@ def setup_of(arguments: argparse.Namespace) -> Setup:
 
 def run(main: Callable[[argparse.Namespace], None], cli: argparse.ArgumentParser) -> None:
     """Parse the command line and run `main`. What the user can mend ends in one line and exit code 1."""
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
-    )
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    log.setLevel(logging.INFO)  # its own lines alone: fontTools has many
     arguments = cli.parse_args()
     gc.freeze()  # what the imports made is there to stay: looking it over once more at exit takes 0.15 s
     try:

@@ -13,6 +13,7 @@ from typing import Any
 
 from redress.adversary.act import manipulation as manipulation_of
 from redress.adversary.manipulation import Manipulation
+from redress.formats.block import Block
 from redress.formats.candidates import Hyperparameters, candidate_name, expand
 from redress.formats.description import Description
 from redress.formats.identity import (
@@ -26,7 +27,6 @@ from redress.formats.identity import (
     Identity,
 )
 from redress.formats.measures import STANDARD
-from redress.formats.plan import Block
 from redress.formats.recipe import Recipe
 from redress.plan import checks, signatures
 from redress.plan.checks import ConfigError

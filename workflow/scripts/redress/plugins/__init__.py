@@ -22,7 +22,9 @@ def load(package: str, name: str) -> ModuleType:
     return importlib.import_module(f"redress.plugins.{package}.{name}")
 
 
-def shared_importances(declared: Mapping[str, Iterable[str]], values: Mapping[str, Any]) -> list[tuple[str, str]]:
+def shared_importances(
+    declared: Mapping[str, Iterable[str]], values: Mapping[str, Any]
+) -> list[tuple[str, str]]:
     """The shared importances that a candidate with the hyperparameters `values` needs.
 
     `declared` is its method's IMPORTANCES: names of files in importances/, in which `{keyword}` stands for a

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from redress.formats import files
+from redress.formats.block import Block
 from redress.formats.candidates import candidate_name
 from redress.formats.contents import DeletionSet, Predictions, TrainingView, Truth
 from redress.formats.errors import DamagedFileError
 from redress.formats.identity import COLUMNS, PLAIN, Identity
 from redress.formats.measures import Known, Measure
-from redress.formats.plan import Block
 
 COSTS = ("unlearn_seconds", "preparation_seconds", "peak_memory_mb", "device")
 ORACLE_BY = "removal_test"

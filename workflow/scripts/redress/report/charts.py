@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape  # plotly reads some HTML in labels
 from itertools import cycle
@@ -10,16 +9,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from redress.formats.measures import Measure
 from redress.referee.statistics import DERIVED, Quantity, band
-from redress.report.reading import groups
 from redress.report.shown import UNITS, Shown, scale
 from redress.report.styles import Style
 
 Chart = dict[str, Any]
-"""A plotly figure as JSON, without its template; `layout.meta` says in words what it shows."""
+"""A plotly figure as JSON has it; `layout.meta` says in words what it shows. No template is asked for."""
+
+Trace = dict[str, Any]
 
 # matplotlib's markers as plotly names them.
 SYMBOLS = {
@@ -52,6 +51,7 @@ def curves(selected: pd.DataFrame, originals: pd.DataFrame, measure: Measure, sh
 
     A method's line breaks where none of its candidates survived. Originals are dashed lines.
     """
+    selected = selected[["method", "deletion_fraction", measure.name]]
     traces = [
         _curve(rows, measure.name, measure.unit, method, style)
         for method, style in shown.styles.items()
@@ -89,21 +89,22 @@ def cost_of_repair(summary: pd.DataFrame, shown: Shown) -> Chart:
             continue
         if math.isnan(repair["mean"]):
             continue
-        trace = go.Scatter(
-            x=[seconds["mean"]],
-            y=_rounded([repair["mean"]], "fraction"),
-            error_y=_error([repair["mean"]], [repair["low"]], [repair["high"]], "fraction"),
-            mode="markers+text",
-            text=[escape(style.label, quote=False)],
-            textposition="top center",
-            cliponaxis=False,
-            hovertemplate="%{x:.3g} s, %{y:.1f} %",
+        trace = {
+            "type": "scatter",
+            "x": [float(seconds["mean"])],
+            "y": _rounded([repair["mean"]], "fraction"),
+            "error_y": _error([repair["mean"]], [repair["low"]], [repair["high"]], "fraction"),
+            "mode": "markers+text",
+            "text": [escape(style.label, quote=False)],
+            "textposition": "top center",
+            "cliponaxis": False,
+            "hovertemplate": "%{x:.3g} s, %{y:.1f} %",
             **_look(method, style, size=12),
-        )
+        }
         traces.append(trace)
     title = f"{DERIVED['utility_times_healed'].label} over seconds of unlearning"
     chart = _chart(traces, title, "Seconds for one candidate", "%", "fraction", hover="closest")
-    taken = [trace.x[0] for trace in traces] or [1]
+    taken = [trace["x"][0] for trace in traces] or [1]
     ticks = [step * 10.0**power for power in range(-4, 7) for step in (1, 2, 5)]
     chart["layout"]["showlegend"] = False
     chart["layout"]["xaxis"] |= {
@@ -116,19 +117,18 @@ def cost_of_repair(summary: pd.DataFrame, shown: Shown) -> Chart:
 
 
 def sensitivity(
-    candidates: pd.DataFrame, chosen: pd.DataFrame, measure: Measure | Quantity, style: Style
+    values: Mapping[str, float], picks: Mapping[str, int], measure: Measure | Quantity, style: Style
 ) -> Chart | None:
-    """How a measure (mean over seeds) depends on one method's hyperparameters, for one S_f.
+    """How a measure depends on one method's hyperparameters, for one S_f.
 
-    A curve where one hyperparameter varies, a heat map for two, points in grid order for more; None where
-    none does. `chosen` are the selected models, marked with the number of seeds that selected them.
+    `values` are its means over seeds by the hyperparameters of candidates, as JSON, in grid order. `picks`
+    has the number of seeds that selected a candidate. A curve where one hyperparameter varies, a heat map for
+    two, points for more; None where none does or there are no values.
     """
-    varying = varying_hyperparameters(candidates["hyperparameters"])
-    if not varying or candidates[measure.name].isna().all():
+    varying = varying_hyperparameters(values)
+    if not varying or all(math.isnan(value) for value in values.values()):
         return None
     unit, number = measure.unit, _format(measure.unit)
-    values = {text: float(own[measure.name].mean()) for text, own in groups(candidates, "hyperparameters")}
-    picks = Counter(chosen["hyperparameters"].dropna())
     if len(varying) == 2:
         return _heat_map(values, picks, varying, measure)
     axis = varying[0] if len(varying) == 1 else "Candidate, in grid order"
@@ -136,17 +136,18 @@ def sensitivity(
         _value(json.loads(text).get(varying[0])) if len(varying) == 1 else f"{place}"
         for place, text in enumerate(values, 1)
     ]
-    traces = [
-        go.Scatter(
-            x=names,
-            y=_rounded(values.values(), unit),
-            mode="lines+markers" if len(varying) == 1 else "markers",
-            hovertext=[_readable(text) for text in values],
-            hovertemplate=f"%{{hovertext}}: %{{y:{number}}} {UNITS.get(unit, unit)}<extra></extra>",
-            marker={"symbol": SYMBOLS[style.marker], "size": 8, "color": style.color},
-            line={"color": style.color},
-            name=escape(style.label, quote=False),
-        )
+    traces: list[Trace] = [
+        {
+            "type": "scatter",
+            "x": names,
+            "y": _rounded(values.values(), unit),
+            "mode": "lines+markers" if len(varying) == 1 else "markers",
+            "hovertext": [_readable(text) for text in values],
+            "hovertemplate": f"%{{hovertext}}: %{{y:{number}}} {UNITS.get(unit, unit)}<extra></extra>",
+            "marker": {"symbol": SYMBOLS[style.marker], "size": 8, "color": style.color},
+            "line": {"color": style.color},
+            "name": escape(style.label, quote=False),
+        }
     ]
     marks = [
         (name, *_rounded([value], unit), picks[text])
@@ -168,7 +169,7 @@ def varying_hyperparameters(hyperparameters: Iterable[str]) -> list[str]:
 
 
 def _heat_map(
-    values: Mapping[str, float], picks: Counter[str], varying: Sequence[str], measure: Measure | Quantity
+    values: Mapping[str, float], picks: Mapping[str, int], varying: Sequence[str], measure: Measure | Quantity
 ) -> Chart:
     unit, number = UNITS.get(measure.unit, measure.unit), _format(measure.unit)
     across, up = sorted(varying, key=lambda key: -len({_value(json.loads(t).get(key)) for t in values}))
@@ -178,24 +179,24 @@ def _heat_map(
     columns = list(dict.fromkeys(x for x, _ in points))
     lines = list(dict.fromkeys(y for _, y in points))
     height = [[points.get((x, y), ("", math.nan))[1] for x in columns] for y in lines]
-    traces: list[Any] = [
-        go.Heatmap(
-            x=columns,
-            y=lines,
-            z=[_rounded(row, measure.unit) for row in height],
-            colorscale="Cividis",
-            texttemplate="%{z:.0f}" if measure.unit == "fraction" else "%{z:.3g}",
-            colorbar={"title": {"text": unit}, "thickness": 12, "outlinewidth": 0},
-            hovertemplate=f"{across} %{{x}}, {up} %{{y}}: %{{z:{number}}} {unit}<extra></extra>",
-            xgap=1,
-            ygap=1,
-        )
+    traces: list[Trace] = [
+        {
+            "type": "heatmap",
+            "x": columns,
+            "y": lines,
+            "z": [_rounded(row, measure.unit) for row in height],
+            "colorscale": "Cividis",
+            "texttemplate": "%{z:.0f}" if measure.unit == "fraction" else "%{z:.3g}",
+            "colorbar": {"title": {"text": unit}, "thickness": 12, "outlinewidth": 0},
+            "hovertemplate": f"{across} %{{x}}, {up} %{{y}}: %{{z:{number}}} {unit}<extra></extra>",
+            "xgap": 1,
+            "ygap": 1,
+        }
     ]
     marks = [(x, y, picks[text]) for (x, y), (text, _) in points.items() if text in picks]
     if marks:
         traces.append(_picked(*zip(*marks, strict=True)))
     chart = _chart(traces, measure.label, across, up, measure.unit, hover="closest")
-    chart["data"][0]["colorscale"] = "Cividis"  # by its name instead of by its colours
     for axis in ("xaxis", "yaxis"):
         chart["layout"][axis] |= {"type": "category", "showgrid": False}
     return chart
@@ -208,32 +209,34 @@ def _value(given: Any) -> str:
     return str(given) if isinstance(given, str | bool) else f"{given:.6g}"
 
 
-def _picked(x: Sequence[Any], y: Sequence[Any], counts: Sequence[int]) -> go.Scatter:
+def _picked(x: Sequence[Any], y: Sequence[Any], counts: Sequence[int]) -> Trace:
     """Rings around what was selected."""
-    return go.Scatter(
-        x=x,
-        y=y,
-        mode="markers",
-        marker={"symbol": "circle-open", "size": 28, "color": "#d62728", "line": {"width": 3}},
-        hovertext=[f"selected in {count} seed{'s' if count > 1 else ''}" for count in counts],
-        hovertemplate="%{hovertext}<extra></extra>",
-        name="selected",
-    )
+    return {
+        "type": "scatter",
+        "x": list(x),
+        "y": list(y),
+        "mode": "markers",
+        "marker": {"symbol": "circle-open", "size": 28, "color": "#d62728", "line": {"width": 3}},
+        "hovertext": [f"selected in {count} seed{'s' if count > 1 else ''}" for count in counts],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "name": "selected",
+    }
 
 
-def _curve(rows: pd.DataFrame, column: str, unit: str, method: str, style: Style) -> go.Scatter:
-    cells = list(groups(rows.sort_values("deletion_fraction"), "deletion_fraction"))
-    means, lows, highs = zip(*(band(own[column].dropna().to_numpy()) for _, own in cells), strict=True)
-    return go.Scatter(
-        x=[round(100 * float(share), 10) for share, _ in cells],
-        y=_rounded(means, unit),
-        error_y=_error(means, lows, highs, unit),
-        mode="lines+markers",
-        connectgaps=False,
-        cliponaxis=False,
-        hovertemplate=f"%{{y:{_format(unit)}}}",
+def _curve(rows: pd.DataFrame, column: str, unit: str, method: str, style: Style) -> Trace:
+    cells: list[Any] = list(rows.groupby("deletion_fraction")[column])  # by share, ascending
+    means, lows, highs = zip(*(band(own.dropna().to_numpy()) for _, own in cells), strict=True)
+    return {
+        "type": "scatter",
+        "x": [round(100 * float(share), 10) for share, _ in cells],
+        "y": _rounded(means, unit),
+        "error_y": _error(means, lows, highs, unit),
+        "mode": "lines+markers",
+        "connectgaps": False,
+        "cliponaxis": False,
+        "hovertemplate": f"%{{y:{_format(unit)}}}",
         **_look(method, style),
-    )
+    }
 
 
 def _look(method: str, style: Style, size: int = 8) -> dict[str, Any]:
@@ -261,16 +264,17 @@ def _error(
     }
 
 
-def _reference(value: float, unit: str, label: str, dashes: str) -> go.Scatter:
-    return go.Scatter(
-        x=[0, 104],
-        y=_rounded([value], unit) * 2,
-        mode="lines",
-        line={"color": "black", "dash": dashes, "width": 1.5},
-        name=label,
-        meta="original",
-        hovertemplate=f"%{{y:{_format(unit)}}}",
-    )
+def _reference(value: float, unit: str, label: str, dashes: str) -> Trace:
+    return {
+        "type": "scatter",
+        "x": [0, 104],
+        "y": _rounded([value], unit) * 2,
+        "mode": "lines",
+        "line": {"color": "black", "dash": dashes, "width": 1.5},
+        "name": label,
+        "meta": "original",
+        "hovertemplate": f"%{{y:{_format(unit)}}}",
+    }
 
 
 def _rounded(values: Iterable[float], unit: str) -> list[float | None]:
@@ -292,7 +296,7 @@ def _readable(hyperparameters: str) -> str:
 
 
 def _chart(
-    traces: Sequence[Any],
+    traces: Sequence[Trace],
     title: str,
     x: str,
     y: str,
@@ -300,25 +304,23 @@ def _chart(
     hover: str = "x unified",
     x_range: tuple[float, float] | None = None,
 ) -> Chart:
-    """A figure in the page's looks, checked by plotly and turned into JSON."""
-    longest = max((len(trace.name or "") for trace in traces), default=0)
-    layout = go.Layout(
-        meta=title,
-        xaxis={**GRID, "title": {"text": x}, **({"range": list(x_range)} if x_range else {})},
-        yaxis={**GRID, "title": {"text": y}, "hoverformat": _format(unit)},
-        font={"family": "system-ui, sans-serif", "size": 13, "color": "#1a1a1a"},
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        margin={"l": 10, "r": 20, "t": 10, "b": 10},
-        legend={
+    """A figure in the page's looks."""
+    longest = max((len(trace.get("name", "")) for trace in traces), default=0)
+    layout = {
+        "meta": title,
+        "xaxis": {**GRID, "title": {"text": x}, **({"range": list(x_range)} if x_range else {})},
+        "yaxis": {**GRID, "title": {"text": y}, "hoverformat": _format(unit)},
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": "#1a1a1a"},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "margin": {"l": 10, "r": 20, "t": 10, "b": 10},
+        "legend": {
             "orientation": "h",
             "y": 1.02,
             "yanchor": "bottom",
             "entrywidth": max(84, 6.5 * longest),  # pixels
             "font": {"size": 12},
         },
-        hovermode=hover,
-    )
-    content: Chart = json.loads(go.Figure(traces, layout).to_json())
-    content["layout"].pop("template", None)
-    return content
+        "hovermode": hover,
+    }
+    return {"data": list(traces), "layout": layout}

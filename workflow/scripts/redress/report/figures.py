@@ -6,7 +6,6 @@ from itertools import cycle
 from textwrap import wrap
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,6 +15,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from redress.formats.measures import Measure
 from redress.referee.statistics import band
+from redress.report.paper import new_figure
 from redress.report.shown import Shown, scale
 from redress.report.styles import Style
 
@@ -88,7 +88,8 @@ def draw(
     width = max(len(counts) for *_, counts in lines)
     makers = [maker for maker in shown.makers if maker in set(references["maker"])]
     dashes = dict(zip(makers, cycle(DASHES), strict=False))
-    figure, grid = plt.subplots(len(lines), width, sharex=True, squeeze=False, layout="constrained")
+    figure = new_figure()
+    grid = figure.subplots(len(lines), width, sharex=True, squeeze=False)
     panels: dict[str, list[Axes]] = {}
     crosses = dict.fromkeys(shown.datasets, 0.0)
     for line, (dataset, discovery, counts) in zip(grid, lines, strict=True):

@@ -39,7 +39,14 @@ def _split(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _repairs(methods: pd.DataFrame) -> bool:
     """Whether one is above its original, as far as that is known."""
-    return not len(methods) or not (methods["mean"] <= methods["original"]).all()
+    return not (methods["mean"] <= methods["original"]).all()
+
+
+def _no_method(best: pd.Series, what: str, shown: Shown) -> str:
+    label, has, own = shown.styles[best["method"]].label, percent(best["mean"]), percent(best["original"])
+    if len(shown.makers) == 1:
+        return f"no method is above the original model's {own} {what}; the best, {label}, has {has}"
+    return f"no method is above its original model {what}; the best, {label}, has {has}, its original {own}"
 
 
 def _original(row: pd.Series, shown: Shown) -> str:
@@ -75,10 +82,9 @@ def _who_leads(summary: pd.DataFrame, shown: Shown) -> Iterator[str]:
     for _, cell in groups(cells, CELL):
         methods = _split(cell)
         if len(methods):
-            tied = cell[
-                cell["method"].isin(methods["method"]) & (cell["mean"] > methods["mean"].max() - 1e-9)
-            ]
-            leaders[tuple(tied["method"]) if _repairs(methods) else ()] += 1
+            highest = set(methods.loc[methods["mean"] > methods["mean"].max() - 1e-9, "method"])
+            tied = tuple(method for method in cell["method"] if method in highest)
+            leaders[tied if _repairs(methods) else ()] += 1
     total, fruitless = leaders.total(), leaders.pop((), 0)
     by = "size, discovery and known share" if known["discovery"].nunique() > 1 else "size and known share"
     where = f"combination{'s' if total > 1 else ''} of manipulation, {by}"
@@ -115,11 +121,8 @@ def _overall(summary: pd.DataFrame, shown: Shown) -> Iterator[str]:
         best, original = methods.iloc[-1], _original(methods.iloc[-1], shown)
         label = shown.styles[best["method"]].label
         if not _repairs(methods):
-            yield (
-                f"On average{where}, no method is above {original}'s {percent(best['original'])} in utility "
-                f"times accuracy on the manipulated training images; the best, {label}, has "
-                f"{percent(best['mean'])}."
-            )
+            what = "in utility times accuracy on the manipulated training images"
+            yield f"On average{where}, {_no_method(best, what, shown)}."
             continue
         against_eu = best["method"] != "eu" and not math.isnan(best["difference_to_eu"])
         compared = (
@@ -147,7 +150,7 @@ def partly_run(summary: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def _of_cell(rows: pd.DataFrame, share: float, shown: Shown) -> str:
-    methods = _split(rows[rows["measure"] == "removal_test"]).set_index("method")
+    methods = _split(rows[rows["measure"] == "removal_test"]).set_index("method", drop=False)
     utility = _split(rows[rows["measure"] == "utility_test"]).set_index("method")
     start = f"With {percent_of(share)} known"
     if not len(methods):
@@ -155,10 +158,7 @@ def _of_cell(rows: pd.DataFrame, share: float, shown: Shown) -> str:
     name, best, original = methods.index[-1], methods.iloc[-1], _original(methods.iloc[-1], shown)
     label = shown.styles[name].label
     if not _repairs(methods):
-        return (
-            f"{start}, no method is above {original}'s {percent(best['original'])} on affected test "
-            f"images; the best, {label}, has {percent(best['mean'])}."
-        )
+        return f"{start}, {_no_method(best, 'on affected test images', shown)}."
     gained = _difference(best, "original", original)
     sentences = [f"{start}, {label} is best on affected test images: {percent(best['mean'])}, {gained}."]
     if name != "eu" and "eu" in methods.index:

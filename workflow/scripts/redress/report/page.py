@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -87,7 +88,7 @@ class Results:
     @cached_property
     def shares(self) -> list[float]:
         """Known shares, ascending."""
-        return sorted(self.selected["deletion_fraction"].unique())
+        return sorted(map(float, self.selected["deletion_fraction"].unique()))
 
 
 @dataclass
@@ -159,8 +160,12 @@ def facts(results: Results) -> list[tuple[str, str]]:
         for (dataset, manipulation), own in groups(candidates, ["dataset", "manipulation"])
     ]
     makers = list(originals["maker"].unique())
-    from_others = _named_apart(results, "maker", lambda maker: maker != shown.makers[0], "from {}'s original")
-    grown = _named_apart(results, "expansion", lambda name: isinstance(name, str), "on sets grown by {}")
+    from_others = _named_apart(
+        results, "maker", lambda maker: maker != shown.makers[0], "from the original models made by {}"
+    )
+    grown = _named_apart(
+        results, "expansion", lambda name: isinstance(name, str), "on deletion sets grown by {}"
+    )
     seeds = sorted(candidates["seed"].unique())
     made_by = results.provenance.groupby("item", sort=False)["value"].agg(list)
     shares = [percent_of(share).removesuffix(" %") for share in results.shares]
@@ -285,7 +290,7 @@ def explorers(results: Results) -> Iterator[Explorer]:
 def sensitivities(results: Results) -> Iterator[Explorer]:
     """A chart per method whose hyperparameters vary, by scenario, discovery, known share and measure."""
     shown = results.shown
-    texts = {percent_of(share): percent_of(share) for share in results.shares}
+    texts = {str(share): percent_of(share) for share in results.shares}
     measures: dict[str, Measure | Quantity] = {SCORE.name: SCORE, **results.measures}
     scored = results.candidates.assign(score=_score(results))
     for method in results.labels:
@@ -298,11 +303,13 @@ def sensitivities(results: Results) -> Iterator[Explorer]:
             own = chosen_in[place][1]
             for share in results.shares:
                 here = rows[rows["deletion_fraction"] == share]
-                chosen = own[own["deletion_fraction"] == share]
+                means = here.groupby("hyperparameters", sort=False)[list(what)].mean()
+                picks = Counter(own.loc[own["deletion_fraction"] == share, "hyperparameters"].dropna())
                 for name in what:
-                    chart = charts.sensitivity(here, chosen, measures[name], shown.styles[method])
+                    values: Any = means[name].to_dict()
+                    chart = charts.sensitivity(values, picks, measures[name], shown.styles[method])
                     if chart:
-                        explorer.charts[f"{place}|{percent_of(share)}|{name}"] = [chart]
+                        explorer.charts[f"{place}|{share}|{name}"] = [chart]
         if explorer.charts:
             yield explorer
 

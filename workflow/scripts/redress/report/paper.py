@@ -6,10 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
@@ -38,12 +35,19 @@ PAPER: dict[str, Any] = {
 def paper(**settings: Any) -> Iterator[None]:
     """Draw and save with matplotlib's defaults, PAPER and `settings`, also such with dots in their names."""
     installed = {font.name for font in fontManager.ttflist}
-    with plt.rc_context():
+    with matplotlib.rc_context():
         matplotlib.rcdefaults()
         families = ["DejaVu Sans", *(name for name in CJK if name in installed)]
         chosen: Any = {"font.family": families, **PAPER, **settings}
         matplotlib.rcParams.update(chosen)
         yield
+
+
+def new_figure(size: tuple[float, float] | None = None) -> Figure:
+    """An empty figure of `size` in inches."""
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def save(figure: Figure, path: Path) -> None:

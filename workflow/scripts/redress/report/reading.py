@@ -24,7 +24,6 @@ def read_table(path: Path) -> pd.DataFrame:
         dtype=dict.fromkeys(TEXT, str),
         keep_default_na=False,
         na_values=[""],
-        float_precision="round_trip",  # or a share of 0.1 may not be the one of another table
     )
 
 

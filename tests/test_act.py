@@ -111,10 +111,8 @@ def test_a_plug_in_is_told_labels_split_and_indices_and_repeats_its_draws(act, p
 def test_all_three_files_come_back_as_they_were(act, prepared):
     pictures, _ = prepared
     done = act()
-    done.truth.save(tiny.RUN, {})
-    done.training_view.save(tiny.RUN, {})
-    done.probes.save(tiny.RUN, {})
-    truth, (view, _), probes = Truth.load(tiny.RUN), TrainingView.load(tiny.RUN), Probes.load(tiny.RUN)
+    done.save(tiny.RUN, {})
+    truth, (view, _), (probes, _) = Truth.load(tiny.RUN), TrainingView.load(tiny.RUN), Probes.load(tiny.RUN)
     for name in ("manipulated", "true_labels", "given_labels", "test_labels", "affected", "unaffected"):
         assert np.array_equal(getattr(truth, name), getattr(done.truth, name)), name
     assert (truth.probes, truth.attack_target) == (done.truth.probes, None)

@@ -2,7 +2,6 @@
 
 import copy
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import MISSING as NO_DEFAULT
@@ -12,17 +11,17 @@ from pathlib import Path
 import pytest
 import yaml
 from PIL import Image
+from project import Project
 
-from redress import experiment as experiment_module
-from redress import plugins
-from redress.checks import check_method
-from redress.errors import BadInputError
-from redress.experiment import ConfigError, Experiment
-from redress.recipe import Recipe
+from redress.formats.recipe import Recipe
+from redress.plan import experiment as experiment_module
+from redress.plan.checks import ConfigError
+from redress.plan.experiment import Experiment
 
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+KEYS = sorted(SCHEMA["properties"])
 MISSING = object()
 
 DIGITS = "datasets/digits"
@@ -75,7 +74,7 @@ DRAWS = [
     (f"{POISON}/n", MISSING, "datasets.digits.manipulations.poison.n", "missing"),
     (f"{POISON}/n", [], "datasets.digits.manipulations.poison.n", "empty", "at least one"),
     (f"{POISON}/n", 60, "datasets.digits.manipulations.poison.n", "60", "a list"),
-    (f"{POISON}/n", [60, 60], "datasets.digits.manipulations.poison.n", "60", "twice"),
+    (f"{POISON}/n", [60, 60], "datasets.digits.manipulations.poison.n", "60", "given twice"),
     (f"{POISON}/n", [1.5], "datasets.digits.manipulations.poison.n[0]", "1.5", "an integer"),
     (f"{POISON}/n", ["60"], "datasets.digits.manipulations.poison.n[0]", "'60'", "60 without quotes"),
     (f"{INTERCLASS}/classes", [3, 3], "datasets.digits.manipulations.interclass.classes", "different"),
@@ -112,15 +111,15 @@ DELETION = [
     ("deletion_fractions", [0], "deletion_fractions[0]", "more than 0"),
     ("deletion_fractions", [0.5, 1.1], "deletion_fractions[1]", "1.1", "at most 1"),
     ("deletion_fractions", [-0.1], "deletion_fractions[0]", "more than 0"),
-    ("deletion_fractions", [0.5, 0.5], "deletion_fractions", "0.5", "twice"),
-    ("deletion_fractions", [1, 1.0], "deletion_fractions", "1", "twice"),
+    ("deletion_fractions", [0.5, 0.5], "deletion_fractions", "0.5", "given twice"),
+    ("deletion_fractions", [1, 1.0], "deletion_fractions", "1", "given twice"),
     ("deletion_fractions", [], "deletion_fractions", "empty", "at least one"),
     ("deletion_fractions", 0.5, "deletion_fractions", "a list"),
     ("deletion_fractions", ["0.5"], "deletion_fractions[0]", "0.5 without quotes"),
     ("deletion_fractions", MISSING, "deletion_fractions", "missing"),
     # round(0.008 * 60) = round(0.48) = 0, and 0.5 / 60 = 0.0083.
     ("deletion_fractions", [0.008], "deletion_fractions", "60", "no sample", "at least 0.0083"),
-    # Two shares with one name would be one result that is counted twice.
+    (f"{POISON}/n", [1200], "deletion_fractions", "1 of the 1200", "all 1200 training samples"),
     ("deletion_fractions", [float("nan")], "deletion_fractions[0]", "nan"),
 ]
 
@@ -135,6 +134,15 @@ PLUGINS = [
     (f"{DIGITS}/model/name", "resnet", "datasets.digits.model.name", "did you mean 'resnet9'", "allowed"),
     (f"{DIGITS}/model/name", "../resnet9", "datasets.digits.model.name", "letters"),
     ("methods/scrb", {}, "methods.scrb", "did you mean 'scrub'", "badt, cf, eu, scrub, ssd"),
+    ("methods/mine", {"use": "scrb"}, "methods.mine.use", "did you mean 'scrub'"),
+    ("methods/original", {"use": "eu"}, "methods.original", "what tables call M_o"),
+    ("methods/eu/maker", "given", "methods.eu.maker", "originals has no block 'given'", "standard"),
+    ("methods/eu/discovery", ["unifrm"], "methods.eu.discovery", "did you mean 'uniform'"),
+    ("methods/eu/expansion", "grown", "methods.eu.expansion", "expansions has no block 'grown'", "none"),
+    ("originals", {"standrd": {}}, "originals.standrd", "did you mean 'standard'"),
+    ("discoveries", {"mine": {"use": "x"}}, "discoveries.mine.use", "there is no discoveries/x.py"),
+    ("discoveries", {"uniform": {"rate": 1}}, "discoveries.uniform.rate", "unknown key"),
+    ("expansions", {"none": {}}, "expansions.none"),
     ("methods", {}, "methods", "empty", "at least one"),
     ("datasets", {}, "datasets", "empty", "at least one"),
     ("methods", MISSING, "methods", "missing"),
@@ -145,10 +153,10 @@ GRIDS = [
     (ALPHA, [], "methods.ssd.grid.alpha", "empty", "at least one"),
     ("methods/ssd/grid", [], "methods.ssd.grid", "empty", "at least one"),
     ("methods/ssd/grid", 3, "methods.ssd.grid", "3", "a block"),
-    ("methods/ssd/grid", [{"alpha": 1}, {"alpha": 1.0}], "methods.ssd.grid", "alpha=1", "twice"),
-    ("methods/ssd/grid", [{"alpha": [2, 1]}, {"alpha": 1}], "methods.ssd.grid", "alpha=1", "twice"),
-    (ALPHA, [1, 1], "methods.ssd.grid", "alpha=1", "twice"),
-    (ALPHA, [1, 1.0], "methods.ssd.grid", "alpha=1", "twice"),
+    ("methods/ssd/grid", [{"alpha": 1}, {"alpha": 1.0}], "methods.ssd.grid", "alpha=1", "given twice"),
+    ("methods/ssd/grid", [{"alpha": [2, 1]}, {"alpha": 1}], "methods.ssd.grid", "alpha=1", "given twice"),
+    (ALPHA, [1, 1], "methods.ssd.grid", "alpha=1", "given twice"),
+    (ALPHA, [1, 1.0], "methods.ssd.grid", "alpha=1", "given twice"),
     ("methods/ssd/grid/alpah", [1], "methods.ssd.grid.alpah", "did you mean 'alpha'", "gamma_over_alpha"),
     ("methods/eu/grid", {"steps": 1}, "methods.eu.grid.steps", "unknown key", "none"),
     ("methods/ssd/grid", {"gamma_over_alpha": [1]}, "methods.ssd.grid.alpha", "missing", "a number"),
@@ -175,7 +183,7 @@ TOP = [
     ("seeds", ["a"], "seeds[0]", "'a'", "an integer"),
     ("seeds", [True], "seeds[0]", "True", "an integer"),
     ("seeds", [0, -1], "seeds[1]", "-1", "at least 0"),
-    ("seeds", [0, 0], "seeds", "0", "twice"),
+    ("seeds", [0, 0], "seeds", "0", "given twice"),
     ("seeds", [], "seeds", "empty", "at least one"),
     ("seeds", 0, "seeds", "a list"),
     ("seeds", MISSING, "seeds", "missing"),
@@ -191,6 +199,9 @@ TOP = [
     ("selection", {}, "selection", "empty"),
     ("device", "gpu", "device", "'gpu'", "auto or cpu or cuda"),
     ("threads", 0, "threads", "at least 1"),
+    ("resources", {"evaluate": {"runtime": 5}}, "resources.evaluate", "no such stage any more", "`train`"),
+    ("measures", ["speed"], "measures", "there is no measures/speed.py", "developer, referee"),
+    ("measures", ["referee"], "measures", "removal_test", "another file defines as well"),
     ("save_models", "all", "save_models", "none or selected"),
 ]
 
@@ -247,11 +258,6 @@ def test_no_name_leads_out_of_results(block, name):
     assert "\n" not in message
     assert message.startswith(block.replace("/", "."))
     assert "letters, digits" in message
-
-
-@pytest.mark.parametrize("config", [None, [], "text", 3])
-def test_a_config_that_is_no_block_is_refused(config):
-    assert message_for(config).startswith("the config: ")
 
 
 def test_cuda_needs_a_gpu_here_but_not_where_jobs_run_elsewhere(monkeypatch):
@@ -318,7 +324,7 @@ def test_the_message_lists_the_names_of_a_folders_classes(image_folder):
 
 
 def test_a_folders_counts_bound_n(image_folder):
-    Experiment(folder_config(image_folder, poison={"n": [12]}))
+    Experiment(folder_config(image_folder, poison={"n": [11]}))
     assert "12 training samples" in message_for(folder_config(image_folder, poison={"n": [13]}))
     Experiment(folder_config(image_folder, interclass={"n": [8], "classes": ["cat", "emu"]}))
     message = message_for(folder_config(image_folder, interclass={"n": [10], "classes": ["cat", "emu"]}))
@@ -350,31 +356,6 @@ def test_padding_as_large_as_the_image_is_refused(image_folder):
     assert message_for(config).startswith("datasets.mine.recipe.crop_padding: 16")
 
 
-@pytest.mark.parametrize(
-    ("source", "words"),
-    [
-        ("def unlearn(task, *:\n", "line 1"),
-        ("def learn(task):\n    pass\n", "no function unlearn()"),
-        ("def unlearn(task, steps: int = 3):\n    pass\n", "keyword-only"),
-        ("N = 3\n\ndef unlearn(task, *, steps: int = N):\n    pass\n", "plain value"),
-    ],
-)
-def test_a_method_that_cannot_be_read_is_one_line(monkeypatch, tmp_path, source, words):
-    (tmp_path / "methods").mkdir()
-    (tmp_path / "methods/broken.py").write_text(source)
-    monkeypatch.setattr("redress.plugins.SCRIPTS", tmp_path)
-    monkeypatch.setattr("redress.plugins.names", lambda package: ["broken"])
-    plugins._tree.cache_clear()
-    plugins.keywords.cache_clear()
-    with pytest.raises(BadInputError) as caught:
-        check_method("broken", {"grid": {}})
-    plugins._tree.cache_clear()
-    plugins.keywords.cache_clear()
-    assert str(caught.value).startswith("methods/broken.py")
-    assert words in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
 def test_images_too_small_for_the_model_are_refused(image_folder):
     message = message_for(folder_config(image_folder, image_size=10))
     assert message.startswith("datasets.mine.model.name: ")
@@ -393,28 +374,30 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
 
 
 def all_said(experiment):
-    """Everything that the rules can ask of an experiment but the command line's untracked part."""
+    """All that the rules can ask of an experiment, but for what a job is told beside its parameters."""
+    originals = list(experiment.originals())
+    cells = [
+        cell
+        for original in originals
+        for block in experiment.blocks(original.maker)
+        for cell in block.cells(original)
+    ]
     return {
-        "originals": list(experiment.originals()),
-        "fractions": experiment.fractions,
+        "originals": originals,
         "candidates": {
             method: (list(names), experiment.hyperparameters(method, list(names)))
             for method in experiment.methods
             for names in [experiment.candidates(method)]
         },
         "groups": list(experiment.groups()),
-        "settings": [experiment.settings(o.dataset, o.manipulation) for o in experiment.originals()],
-        "draws": [
-            experiment.manipulation_settings(o.dataset, o.manipulation) for o in experiment.originals()
-        ],
-        "source": [
-            (experiment.source(o.dataset), experiment.source_settings(o.dataset))
-            for o in experiment.originals()
-        ],
-        "validation": [experiment.validation_size(o.dataset) for o in experiment.originals()],
-        "weights": experiment.selection_weights,
-        "styles": experiment.styles,
-        "figures": experiment.figure_plan,
+        "prepared": [experiment.prepare_job(dataset) for dataset in experiment.datasets],
+        "manipulated": [experiment.manipulate_job(run) for run in experiment.runs()],
+        "trained": [experiment.train_job(original) for original in originals],
+        "found": [experiment.discover_job(cell) for cell in cells],
+        "unlearned": [experiment.unlearn_job(cell) for cell in cells],
+        "selected": [experiment.selection_job(original) for original in originals],
+        "measured": [experiment.measure_job(original) for original in originals],
+        "shown": (experiment.shown, experiment.collect_job("results/tables")),
         "run": (experiment.save_models, experiment.threads, experiment.gpus(local=True)),
     }
 
@@ -449,7 +432,7 @@ def test_originals_are_all_combinations_in_the_order_of_the_config():
 
 
 def test_deletion_fractions_are_sorted_and_short():
-    assert Experiment(changed("deletion_fractions", [1.0, 0.5, 0.1])).fractions == ["0.1", "0.5", "1.0"]
+    assert Experiment(changed("deletion_fractions", [1.0, 0.5, 0.1])).shares == ["0.1", "0.5", "1.0"]
 
 
 def test_the_papers_six_figures_are_drawn_and_only_those_of_manipulations_in_use():
@@ -467,7 +450,7 @@ def test_classes_may_be_given_by_name(names):
 
 def test_a_class_name_is_its_number_in_the_datasets_order(image_folder):
     experiment = Experiment(folder_config(image_folder, interclass={"n": [4], "classes": ["emu", "cat"]}))
-    assert '"classes": [2, 0]' in experiment.manipulation_settings("mine", "interclass")
+    assert '"classes": [2, 0]' in experiment.manipulate_job(next(experiment.runs()))
 
 
 def test_the_order_of_keys_changes_nothing():
@@ -484,7 +467,6 @@ def test_the_order_of_keys_changes_nothing():
         changed(DIGITS, recipe, "selection", {"deletion_change": 0.5, "validation_accuracy": 0.5})
     )
     assert all_said(turned) == all_said(Experiment(CONFIG))
-    assert turned.runtime == Experiment(CONFIG).runtime
 
 
 @pytest.mark.parametrize(
@@ -506,6 +488,10 @@ def test_1_and_1_point_0_are_the_same(path, integer, decimal):
 
 DEFAULTS = [
     ("selection", {"validation_accuracy": 0.5, "deletion_change": 0.5}),
+    ("originals", {"standard": {}}),
+    ("discoveries", {"uniform": {}}),
+    ("expansions", {}),
+    ("measures", []),
     ("save_models", "none"),
     ("device", "auto"),
     ("threads", 1),
@@ -525,6 +511,11 @@ DEFAULTS = [
     (f"{POISON}/target_class", 0),
     (f"{POISON}/patch_size", 3),
     (f"{POISON}/trigger_stage", "model"),
+    (f"{POISON}/use", "poison"),
+    ("methods/eu/use", "eu"),
+    ("methods/eu/maker", "standard"),
+    ("methods/eu/discovery", ["uniform"]),
+    ("methods/eu/expansion", "none"),
     ("methods/eu/grid", {}),
     ("methods/eu/style", {}),
     ("methods/ssd/candidates_per_job", 1),
@@ -580,9 +571,9 @@ def test_every_key_of_the_schema_has_a_description():
 
 def test_planning_imports_neither_pytorch_nor_pandas():
     code = (
-        "import sys, yaml; from redress.experiment import Experiment\n"
+        "import sys, yaml; from redress.plan.experiment import Experiment\n"
         "experiment = Experiment(yaml.safe_load(open('config.yaml')))\n"
-        "experiment.scenario_sources('unlearn', 'digits', 'poison', methods='ssd')\n"
+        "experiment.sources('unlearn', 'digits', methods='ssd')\n"
         "print(*sys.modules)"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow/scripts")}
@@ -590,7 +581,7 @@ def test_planning_imports_neither_pytorch_nor_pandas():
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
     loaded = set(answer.stdout.split())
-    assert "redress.experiment" in loaded
+    assert "redress.plan.experiment" in loaded
     assert loaded.isdisjoint({"torch", "pandas", "matplotlib", "seaborn", "sklearn", "scipy"})
 
 
@@ -599,10 +590,7 @@ def test_planning_imports_neither_pytorch_nor_pandas():
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    copied = tmp_path_factory.mktemp("project") / "redress"
-    left_out = (".*", "__pycache__", "results", "data", "tests")
-    shutil.copytree(ROOT, copied, ignore=shutil.ignore_patterns(*left_out))
-    return copied
+    return Project.copy(tmp_path_factory.mktemp("project") / "redress").folder
 
 
 INFORMATION = ("Using workflow specific profile", "Config file ")
@@ -615,7 +603,7 @@ def said_by_snakemake(project, *arguments):
         cwd=project,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     printed = answer.stdout + answer.stderr
     assert answer.returncode != 0, printed
@@ -627,61 +615,31 @@ def said_by_snakemake(project, *arguments):
     return lines[0]
 
 
-@pytest.fixture
-def default_config(project):
-    """The path of the copied project's config.yaml, put back afterwards."""
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        pytest.param(b"seeds: [0\ndatasets: {", ", line 2: not valid YAML: ", id="unparsable"),
+        pytest.param(
+            b"seeds: [0]\nseeds: [1]", ", line 2: not valid YAML: the key 'seeds' is given", id="twice"
+        ),
+        pytest.param(b"label: \xff\xfe\n", ": not valid YAML: byte 7 is not UTF-8", id="not UTF-8"),
+        pytest.param(b"- seeds\n- datasets\n", ": is not a block of keys", id="a list"),
+        pytest.param(None, ": No such file", id="missing"),
+    ],
+)
+def test_a_broken_config_yaml_is_one_line(project, content, problem):
     path = project / "config.yaml"
-    yield path
-    path.write_bytes((ROOT / "config.yaml").read_bytes())
+    path.unlink(missing_ok=True)
+    if content is not None:
+        path.write_bytes(content)
+    assert said_by_snakemake(project).startswith(f"config.yaml{problem}")
 
 
-@pytest.mark.pipeline
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        pytest.param(b"seeds: [0\ndatasets: {", ["line 2", "not valid YAML"], id="unparsable"),
-        pytest.param(None, ["No such file"], id="missing"),
-        pytest.param(b"- seeds\n- datasets\n", ["a block of keys"], id="a list"),
-        pytest.param(b"", ["a block of keys"], id="empty"),
-        pytest.param(b"label: \xff\xfe\n", ["not valid YAML"], id="not UTF-8"),
-    ],
-)
-def test_a_broken_config_yaml_is_one_line(project, default_config, content, words):
-    if content is None:
-        default_config.unlink()
-    else:
-        default_config.write_bytes(content)
-    line = said_by_snakemake(project)
-    assert line.startswith("config.yaml")
-    for word in words:
-        assert word in line
-
-
-@pytest.mark.pipeline
-@pytest.mark.parametrize(
-    ("path", "value", "words"),
-    [
-        ("sedes", [1], ["sedes: ", "did you mean 'seeds'"]),
-        (f"{POISON}/n", [5000], ["datasets.digits.manipulations.poison.n: ", "1200"]),
-    ],
-)
-def test_a_wrong_configfile_is_one_line_that_names_it(project, tmp_path, path, value, words):
+def test_a_wrong_value_is_one_line_that_says_in_which_config_it_is(project, tmp_path):
     file = tmp_path / "mine.yaml"
-    file.write_text(yaml.safe_dump(changed(path, value)))
+    file.write_text(yaml.safe_dump(changed("sedes", [1])))
     line = said_by_snakemake(project, "--configfile", str(file))
-    for word in ("mine.yaml: ", *words):
-        assert word in line
-
-
-@pytest.mark.pipeline
-@pytest.mark.parametrize(
-    ("argument", "words"),
-    [
-        ("seeds=[a]", ["seeds[0]: 'a'", "an integer"]),
-        ("device=gpu", ["device: 'gpu'", "auto or cpu or cuda"]),
-    ],
-)
-def test_a_wrong_value_on_the_command_line_is_one_line(project, argument, words):
-    line = said_by_snakemake(project, "--config", argument)
-    for word in words:
-        assert word in line
+    assert line == f"{file}: sedes: unknown key, did you mean 'seeds'? allowed: {', '.join(KEYS)}"
+    file.write_text(yaml.safe_dump(CONFIG))
+    line = said_by_snakemake(project, "--configfile", str(file), "--config", "seeds=[a]")
+    assert line.startswith("--config: seeds[0]: 'a' is not an integer")

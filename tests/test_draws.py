@@ -146,9 +146,7 @@ def drawn(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tiny.prepare(RUN, train=90)
     done = act(RUN, "poison", {})
-    done.truth.save(RUN, {})
-    done.training_view.save(RUN, {})
-    done.probes.save(RUN, {})
+    done.save(RUN, {})
     return done.truth.manipulated
 
 

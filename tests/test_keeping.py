@@ -37,9 +37,7 @@ def run(tmp_path_factory):
     with contextlib.chdir(folder):
         tiny.prepare()
         done = act(tiny.RUN, "poison", {})
-        done.truth.save(tiny.RUN, {})
-        done.training_view.save(tiny.RUN, {})
-        done.probes.save(tiny.RUN, {})
+        done.save(tiny.RUN, {})
         make_original(tiny.ORIGINAL, USES, tiny.SETUP, {}, tiny.PROVENANCE)
         discover(tiny.CELL, USES, {}).save(tiny.CELL, {})
         job = CandidateJob(CELL, USES, tiny.SETUP, tiny.PROVENANCE)

@@ -15,20 +15,19 @@ import matplotlib.colors
 import numpy as np
 import pandas as pd
 import pytest
-from kills import assert_same_tables, config
+from kills import TIMINGS, config
 from PIL import Image
 from project import COLUMNS, Project
 
-pytestmark = pytest.mark.pipeline
+from redress.formats.identity import Identity
 
-RUN = "results/runs/digits/poison/n20/seed0"
-MEASURED = COLUMNS[9:17]
+MEASURED = COLUMNS[COLUMNS.index("validation_accuracy") : COLUMNS.index("unlearn_seconds")]
 FIGURES = [
     f"figures/{name}.{ending}"
     for name in ("figure2_poison_removal", "figure3_poison_utility", "figure6_poison_manipulated")
     for ending in ("pdf", "png")
 ]
-TABLES = [f"tables/{name}.csv" for name in ("candidates", "selected", "times")]
+WHO = Identity("digits", "poison", 20, 0, "standard", "uniform", "0.5", "none", "cf", "steps=4")
 
 
 def printed(done):
@@ -36,12 +35,12 @@ def printed(done):
 
 
 def new_project(folder, methods=None, plugins=()):
-    """A project with a small config; `plugins` are (name, source) of methods of its own."""
+    """A project with a small config; `plugins` are (path below plugins/, source) of its own."""
     project, small = Project.copy(folder), config()
     if methods is not None:
         small["methods"] = methods
-    for name, source in plugins:
-        (project.folder / f"workflow/scripts/methods/{name}.py").write_text(source)
+    for path, source in plugins:
+        (project.folder / f"workflow/scripts/redress/plugins/{path}.py").write_text(source)
     project.configure(small)
     return project
 
@@ -57,12 +56,8 @@ def hidden_files(project):
     return [path for path in (project.folder / "results").rglob(".*") if path.is_file()]
 
 
-@pytest.fixture(scope="module")
-def complete(tmp_path_factory):
-    """A project that has run to its end. Not to be changed."""
-    project = new_project(tmp_path_factory.mktemp("complete"))
-    project.snakemake()
-    return project
+def rows(project, name):
+    return pd.read_csv(project.folder / f"results/tables/{name}.csv")
 
 
 # A full disk
@@ -105,27 +100,30 @@ def assert_says_the_disk_is_full(project, output, log):
     assert "No space left on device" in output
 
 
-def test_a_full_disk_is_named_and_the_same_command_goes_on_when_there_is_room(disk, tmp_path, complete):
+@pytest.mark.slow
+def test_a_full_disk_is_named_and_the_same_command_goes_on_when_there_is_room(disk, tmp_path, finished):
     project = new_project(tmp_path / "project")
     prepared = project.folder / "results/data/digits.safetensors"
     assert_says_the_disk_is_full(project, failed(project, cores=2), "results/logs/digits/prepare.log")
     assert not prepared.exists()
     assert hidden_files(project) == []
     disk.mount("remount,size=2m")
-    project.snakemake(f"{RUN}/original.safetensors")
-    logs = RUN.replace("runs", "logs")
-    for kib, target, log in (
-        (24, "importance/fisher_batch/training_set.safetensors", "importance/fisher_batch/training_set.log"),
-        (4, "unlearn/cf/0.5/steps=4.json", "unlearn/cf/0.5/steps=4.log"),
-    ):
+    project.snakemake(WHO.path("original"), WHO.path("deletion_set"))
+    of_all = WHO.original.having(importance="fisher_batch", over="training_set").path("importance")
+    for kib, target in ((24, of_all), (4, WHO.path("candidate"))):
         disk.leave(kib)
-        output = failed(project, f"{RUN}/{target}")
-        assert_says_the_disk_is_full(project, output, f"{logs}/{log}")
-        assert not (project.folder / RUN / target).exists()
+        output = failed(project, target)
+        log = target.replace("results/runs", "results/logs").replace(".safetensors", ".log")
+        assert_says_the_disk_is_full(project, output, log)
+        assert not (project.folder / target).exists()
         assert hidden_files(project) == []
     disk.mount("remount,size=20m")
     project.snakemake()
-    assert_same_tables(project, complete)
+    for name in ("candidates", "selected"):
+        there = rows(finished, name)
+        there = there[(there["manipulation"] == "poison") & there["method"].isin(["original", "cf", "ssd"])]
+        pairs = (one.drop(columns=TIMINGS) for one in (rows(project, name), there.reset_index(drop=True)))
+        pd.testing.assert_frame_equal(*pairs, check_exact=True)
 
 
 # Two runs in one folder
@@ -134,7 +132,7 @@ SLOW = """
 import time
 from pathlib import Path
 
-from redress.task import Task
+from redress.developer.task import Task
 
 
 def unlearn(task: Task):
@@ -145,8 +143,9 @@ def unlearn(task: Task):
 """
 
 
+@pytest.mark.slow
 def test_a_second_run_in_a_folder_is_refused_and_the_first_goes_on(tmp_path):
-    project = new_project(tmp_path / "project", {"slow": {}}, [("slow", SLOW)])
+    project = new_project(tmp_path / "project", {"slow": {}}, [("methods/slow", SLOW)])
     first = subprocess.Popen(
         ["snakemake", "--cores", "1"],
         cwd=project.folder,
@@ -177,7 +176,7 @@ def test_a_second_run_in_a_folder_is_refused_and_the_first_goes_on(tmp_path):
 NAN = """
 import torch
 
-from redress.task import Task
+from redress.developer.task import Task
 
 
 def unlearn(task: Task, *, broken: bool):
@@ -187,10 +186,6 @@ def unlearn(task: Task, *, broken: bool):
                 parameter.fill_(float("nan"))
     return task.original
 """
-
-
-def rows(project, name):
-    return pd.read_csv(project.folder / f"results/tables/{name}.csv")
 
 
 def assert_figures_can_be_opened(project):
@@ -207,6 +202,7 @@ def colour_in(project, figure, colour):
     return (np.abs(pixels - np.array(matplotlib.colors.to_rgb(colour)) * 255).max(axis=2) < 6).sum()
 
 
+@pytest.mark.slow
 def test_a_diverged_candidate_is_recorded_and_not_selected(tmp_path):
     methods = {
         "partly": {"grid": {"broken": [True, False]}, "style": {"color": "#0072B2"}},
@@ -217,7 +213,7 @@ def test_a_diverged_candidate_is_recorded_and_not_selected(tmp_path):
             "style": {"color": "#009E73"},
         },
     }
-    project = new_project(tmp_path / "project", methods, [("partly", NAN), ("wholly", NAN)])
+    project = new_project(tmp_path / "project", methods, [("methods/partly", NAN), ("methods/wholly", NAN)])
     project.snakemake()
 
     candidates = rows(project, "candidates").query("method != 'original'")
@@ -248,48 +244,17 @@ def test_a_diverged_candidate_is_recorded_and_not_selected(tmp_path):
     assert 0 < lost < drawn  # of a method without a finite candidate only the legend's entry
 
 
+@pytest.mark.slow
 def test_a_method_all_of_whose_candidates_diverge_has_tables_and_figures(tmp_path):
-    project = new_project(tmp_path / "project", {"wholly": {"grid": {"broken": True}}}, [("wholly", NAN)])
+    project = new_project(
+        tmp_path / "project", {"wholly": {"grid": {"broken": True}}}, [("methods/wholly", NAN)]
+    )
     project.snakemake()
     assert rows(project, "candidates").query("method == 'wholly'")[MEASURED].isna().all(axis=None)
     assert rows(project, "selected")[["score", *MEASURED]].isna().all(axis=None)
-    assert list(rows(project, "times").columns)[:3] == ["dataset", "model", "method"]
+    assert rows(project, "times").empty
     assert_figures_can_be_opened(project)
     assert "Warning" not in (project.folder / "results/logs/plot.log").read_text()
-
-
-# A method that fails
-
-RAISES = """
-from redress.task import Task
-
-
-def unlearn(task: Task):
-    raise ValueError("no way")
-"""
-
-
-def test_with_keep_going_a_failing_method_stops_no_other(tmp_path):
-    methods = {"raises": {}, **config()["methods"]}
-    project = new_project(tmp_path / "project", methods, [("raises", RAISES)])
-    output = failed(project, "--keep-going", cores=2)
-    run = project.folder / RUN
-    results = {str(path.relative_to(run)) for path in run.glob("*/*/*/*.json")}
-    candidates = [f"ssd/{{}}/alpha={a},gamma_over_alpha={g}" for a in (0.1, 10) for g in (0.1, 1)]
-    assert {path for path in results if path.startswith("unlearn")} == {
-        f"unlearn/{name.format(fraction)}.json"
-        for name in ("cf/{}/steps=4", *candidates)
-        for fraction in (0.5, "1.0")
-    }
-    selections = {str(path.relative_to(run)) for path in run.glob("selection/*/*.json")}
-    assert selections == {f"selection/{name}/{f}.json" for name in ("cf", "ssd") for f in (0.5, "1.0")}
-    for fraction in (0.5, "1.0"):
-        shown = output.split(f"Logfile {RUN.replace('runs', 'logs')}/unlearn/raises/{fraction}/default.log:")
-        assert len(shown) == 2
-        assert 'methods/raises.py", line 6, in unlearn' in shown[1]
-        assert "ValueError: no way\n=====" in shown[1]
-    assert not (project.folder / "results/tables").exists()  # a table without a method would look whole
-    assert [path.name for path in (project.folder / "results/figures").iterdir()] == ["examples"]
 
 
 # Damaged and hostile files
@@ -304,7 +269,7 @@ def truncated(content):
     return content[: len(content) // 2]
 
 
-def with_a_flipped_byte(content):
+def with_a_flipped_bit(content):
     place = len(content) * 2 // 3
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
@@ -319,46 +284,76 @@ def replace_unnoticed(path, content):
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+def assert_refused(project, damaged, consumer, *options):
+    """The job that makes `consumer` fails with one line that names `damaged`, which is returned."""
+    (project.folder / consumer).unlink(missing_ok=True)
+    output = failed(project, consumer, *options)
+    (log,) = re.findall(r"^Logfile (\S+):$", output, flags=re.MULTILINE)
+    text = (project.folder / log).read_text()
+    assert text in output
+    line = text.splitlines()[-1]
+    assert line.startswith(f"error: {damaged}: ")
+    assert {one for one in output.splitlines() if "rebuild it with" in one} == {line}
+    assert "Traceback" not in text
+    return line
+
+
+DOUBTED = """
+import numpy as np
+
+from redress.formats.contents import Truth
+
+
+def discover(truth: Truth, share: float, generator: np.random.Generator, *, margins: np.ndarray):
+    found = truth.manipulated[: round(share * len(truth.manipulated))]
+    return found[np.argsort(margins[found].mean(axis=1), kind="stable")]
+"""
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("damaged", "damage", "consumer"),
+    ("kind", "consumer", "damages"),
     [
-        ("results/data/digits.safetensors", with_a_flipped_byte, f"{RUN}/original.json"),
-        (f"{RUN}/manipulation.safetensors", truncated, f"{RUN}/original.json"),
-        (f"{RUN}/original.safetensors", with_a_flipped_byte, f"{RUN}/unlearn/cf/1.0/steps=4.json"),
-        (
-            f"{RUN}/importance/fisher_batch/deletion_set_0.5.safetensors",
-            truncated,
-            f"{RUN}/unlearn/ssd/0.5/alpha=10,gamma_over_alpha=1.json",
-        ),
-        (f"{RUN}/original.json", with_a_flipped_byte, "results/tables/candidates.csv"),
-        (f"{RUN}/unlearn/cf/0.5/steps=4.json", truncated, f"{RUN}/selection/cf/0.5.json"),
-        (f"{RUN}/selection/ssd/1.0.json", with_a_flipped_byte, "results/tables/selected.csv"),
+        ("candidate", WHO.path("selection"), [truncated, with_a_flipped_bit, pickled]),
+        ("selection", WHO.path("measures"), [truncated, with_a_flipped_bit, pickled]),
+        ("truth", WHO.path("measures"), [truncated]),
+        ("predictions", WHO.path("measures"), [with_a_flipped_bit]),
+        ("training_log", WHO.having(discovery="doubted").path("deletion_set"), [truncated]),
+        ("measures", "results/tables/selected.csv", [with_a_flipped_bit]),
     ],
-    ids=lambda one: one.rpartition("/")[2] if isinstance(one, str) else one.__name__,
 )
-def test_a_damaged_file_is_named_with_the_command_that_repairs_it(
-    complete, tmp_path, damaged, damage, consumer
-):
-    project = complete.duplicate(tmp_path / "project")
+def test_a_damaged_file_is_named_with_the_command_that_rebuilds_it(changed, kind, consumer, damages):
+    project, small = changed
+    if kind == "training_log":  # which nothing else reads
+        (project.folder / "workflow/scripts/redress/plugins/discoveries/doubted.py").write_text(DOUBTED)
+        project.configure({**small, "discoveries": {"uniform": {}, "doubted": {}}})
+    (project.folder / "config.yaml").rename(project.folder / "my own.yaml")
+    mine = ["--configfile", "my own.yaml"]
+    damaged = WHO.path(kind)
     whole = (project.folder / damaged).read_bytes()
-    advice = f"; delete it and rebuild it with: snakemake --cores 1 {damaged}"
-    for change in (pickled, damage):
-        (project.folder / consumer).unlink(missing_ok=True)
-        replace_unnoticed(project.folder / damaged, change(whole))
-        output = failed(project, consumer)
-        (log,) = re.findall(r"^Logfile (\S+):$", output, flags=re.MULTILINE)
-        text = (project.folder / log).read_text()
-        assert text in output
-        last = text.splitlines()[-1]
-        assert last.startswith(f"error: {damaged}: ")
-        assert last.endswith(advice)
-        assert {line for line in output.splitlines() if "rebuild it with" in line} == {last}
-        assert "Traceback" not in text
+    advice = f"; delete it and rebuild it with: snakemake --cores 1 {damaged} --configfile 'my own.yaml'"
+    for damage in damages:
+        replace_unnoticed(project.folder / damaged, damage(whole))
+        line = assert_refused(project, damaged, consumer, *mine)
+        assert line.endswith(advice)
         assert list(project.folder.rglob("sprung")) == []
     (project.folder / damaged).unlink()
-    repair = last.split("rebuild it with: ")[1]
-    done = project.run(*shlex.split(repair))
+    done = project.run(*shlex.split(line.split("rebuild it with: ")[1]))
     assert done.returncode == 0, printed(done)
-    project.snakemake()
-    assert_same_tables(project, complete)
-    assert project.planned() == {}
+    project.snakemake(consumer, *mine)
+
+
+@pytest.mark.slow
+def test_a_sound_record_of_another_seed_is_not_taken_for_this_ones(changed):
+    project, small = changed
+    project.configure({**small, "seeds": [0, 1], "methods": {"cf": small["methods"]["cf"]}})
+    other = WHO.having(seed=1)
+    project.snakemake(other.path("candidate"), WHO.path("candidate"))
+    for kind, consumer in (("truth", "deletion_set"), ("original", "candidate"), ("candidate", "selection")):
+        mine, theirs = (project.folder / who.path(kind) for who in (other, WHO))
+        whole = mine.read_bytes()
+        replace_unnoticed(mine, theirs.read_bytes())
+        line = assert_refused(project, other.path(kind), other.path(consumer))
+        assert ": is another result's file: of seed 0, not 1; delete it" in line
+        replace_unnoticed(mine, whole)
+        project.snakemake(other.path(consumer))

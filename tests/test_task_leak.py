@@ -79,9 +79,7 @@ def build(name, folder):
         files.save_arrays(run.path("pictures"), pictures, about, Identity(NAME))
         files.save_arrays(run.path("true_labels"), labels, {}, Identity(NAME))
         done = act(run, name, MANIPULATIONS[name])
-        done.truth.save(run, {})
-        done.training_view.save(run, {})
-        done.probes.save(run, {})
+        done.save(run, {})
         make_original(original, uses, SETUP, {}, tiny.PROVENANCE)
         discover(cell, uses, {}).save(cell, {})
         for over in (WHOLE, f"{PLAIN}/uniform/{SHARE}"):
@@ -563,6 +561,7 @@ def test_a_record_says_what_its_model_was_made_from_and_no_more(poisoned):
     assert set(made_from) == {
         "pictures",
         "training_set",
+            "probes",
         "deletion_set",
         "original",
         "training_set fisher_batch",

@@ -431,7 +431,7 @@ def test_preparing_what_is_not_there_ends_in_one_line(tmp_path):
         env={**os.environ, **without_network},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr

@@ -193,7 +193,7 @@ class Results:
         given_labels = labels["train_labels"].copy()
         given_labels[manipulated] = given
         view = View("train", np.arange(30))
-        TrainingView(view, given_labels, in_doubt).save(RUN, {})
+        seal = TrainingView(view, given_labels, in_doubt).save(RUN, {})
         everything = [np.array(part) for part in (manipulated, affected, unaffected)]
         probes = {"unaffected": 0, "manipulated": 1, "affected": 2}  # an order of their own
         truth = Truth(
@@ -205,11 +205,12 @@ class Results:
             probes,
             target,
         )
-        truth.save(RUN, {})
+        truth.save(RUN, {}, {"training_set": seal, "probes": "the probes' seal"})
         files.save_arrays(ORIGINAL.path("original"), {"w": np.ones(2)}, {"provenance": PROVENANCE}, ORIGINAL)
         self.made_from = {
             "pictures": self.seal("pictures", Identity(RUN.dataset)),
-            "training_set": self.seal("training_set", RUN),
+            "training_set": seal,
+            "probes": "the probes' seal",
             "original": self.seal("original", ORIGINAL),
         }
 
@@ -218,7 +219,7 @@ class Results:
 
     def original(self, validation, unaffected, manipulated, affected, **changes):
         about = {"provenance": PROVENANCE, "device": "cpu", "peak_memory_mb": 5.0}
-        made_from = {name: self.made_from[name] for name in ("pictures", "training_set")}
+        made_from = {name: self.made_from[name] for name in ("pictures", "training_set", "probes")}
         probes = tuple(map(np.array, (unaffected, manipulated, affected)))
         about |= {"made_from": {**made_from, **changes}}
         Predictions(np.array(validation), np.empty(0), probes, about).save("predictions", ORIGINAL)

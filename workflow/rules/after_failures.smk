@@ -5,8 +5,31 @@ import shutil
 import subprocess
 from dataclasses import replace
 
+from snakemake.logging import DefaultFilter, logger
+from snakemake.settings.enums import Quietness
+from snakemake_interface_logger_plugins.common import LogEvent
+
 INCOMPLETE = "results/incomplete"
 LACKING = ["dataset", "manipulation", "n", "seed", "maker", "method", "discovery", "share"]
+
+
+def tell_of_failures():
+    """Let a failed job and its log be shown, and commands that --printshellcmds asks for.
+
+    `quiet: rules`, as in profiles/default, would hide them with what is said of every job.
+    """
+    for handler in logger.handlers:
+        for usual in [one for one in handler.filters if isinstance(one, DefaultFilter)]:
+            if Quietness.ALL in usual.quiet:
+                continue
+            told = {LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR}
+            told |= {LogEvent.SHELLCMD} if usual.printshellcmds else set()
+            handler.removeFilter(usual)
+            handler.addFilter(
+                lambda record, usual=usual, told=told: (
+                    getattr(record, "event", None) in told or usual.filter(record)
+                )
+            )
 
 
 def collect_what_there_is():
@@ -101,6 +124,9 @@ def run_script(name, told, *more):
     """Run the script `name` with the command line `told`; raises CalledProcessError where it fails."""
     command = [sys.executable, SCRIPTS / f"{name}.py", *shlex.split(told), *more]
     subprocess.run(command, check=True, capture_output=True)
+
+
+tell_of_failures()
 
 
 onsuccess:

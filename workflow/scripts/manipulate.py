@@ -11,10 +11,7 @@ from redress.launch.job import add_uses, identity_of, log, parser, run
 def main(arguments: argparse.Namespace) -> None:
     identity = identity_of(arguments)
     done = act(identity, arguments.uses["manipulation"], arguments.settings)
-    about = {"settings": arguments.settings}
-    done.truth.save(identity, {"manipulation": arguments.uses["manipulation"], **about})
-    done.training_view.save(identity, {})
-    done.probes.save(identity, {})
+    done.save(identity, {"manipulation": arguments.uses["manipulation"], "settings": arguments.settings})
     changed = int((done.truth.true_labels != done.truth.given_labels).sum())
     log.info("%d samples manipulated, %d of them with another label", len(done.truth.manipulated), changed)
 

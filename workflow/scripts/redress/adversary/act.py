@@ -37,6 +37,14 @@ class Act:
     probes: Probes
     truth: Truth
 
+    def save(self, identity: Identity, about: Mapping[str, Any]) -> None:
+        """Write the three files; `about` goes with the truth, which says which the other two are."""
+        seals = {
+            "training_set": self.training_view.save(identity, {}),
+            "probes": self.probes.save(identity, {}),
+        }
+        self.truth.save(identity, about, seals)
+
 
 def act(identity: Identity, use: str, settings: Mapping[str, Any]) -> Act:
     """Let the manipulation `use` of redress/plugins/manipulations/ change `identity.n` training samples.
@@ -49,8 +57,11 @@ def act(identity: Identity, use: str, settings: Mapping[str, Any]) -> Act:
     adversary = manipulation(use, settings)
     names = identity.seeded_by(use)
 
-    drawn, given = adversary.draw(train.copy(), int(identity.n or 0), generator_for("manipulation", *names))
     what = f"manipulations/{use}.py: draw()"
+    answer = adversary.draw(train.copy(), int(identity.n or 0), generator_for("manipulation", *names))
+    if not isinstance(answer, tuple) or len(answer) != 2:
+        raise BadInputError(f"{what} returned {type(answer).__name__} instead of samples and their labels")
+    drawn, given = answer
     drawn = check_samples(drawn, len(train), what)
     if len(drawn) != identity.n:
         raise BadInputError(f"{what} took {len(drawn)} samples instead of {identity.n}")

@@ -66,7 +66,8 @@ class Bench:
     @cached_property
     def probes(self) -> Probes:
         """What predictions are wanted of."""
-        return Probes.load(self.identity)
+        probes, self.seals["probes"] = Probes.load(self.identity)
+        return probes
 
     def look(self, view: View) -> Look:
         """The pictures of a view."""

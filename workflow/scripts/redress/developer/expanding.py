@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from redress.developer.bench import Bench
 from redress.developer.task import Expanded, Known
@@ -45,10 +47,16 @@ def expand(
         expanded = load("expansions", uses["expansion"]).expand(known, **settings)
     if not isinstance(expanded, Expanded):
         raise BadInputError(f"{where}: expand() returned {type(expanded).__name__} instead of Expanded")
+    for name in ("deletion", "scores"):
+        part = getattr(expanded, name)
+        if not isinstance(part, Tensor):
+            raise BadInputError(f"{where}: {name} is {type(part).__name__} instead of a tensor")
     indices = check_deletion(expanded.deletion.cpu().numpy(), len(bench.samples), where)
     scores = expanded.scores.float().cpu().numpy()
     if scores.shape != (len(bench.samples),):
         raise BadInputError(f"{where}: scores have shape {scores.shape}, not ({len(bench.samples)},)")
+    if np.isnan(scores).any():
+        raise BadInputError(f"{where}: {np.isnan(scores).sum()} scores are not numbers")
     about = {"seconds": stopwatch.seconds, "made_from": bench.seals, "provenance": provenance}
     DeletionSet(indices, scores).save(identity, about)
     return len(deletion), len(indices)

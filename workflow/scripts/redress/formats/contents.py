@@ -1,7 +1,7 @@
 """What the files between the parties hold, each with the way to write and to read it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,11 @@ class TrainingView:
     labels_in_doubt: bool
     """Whether given labels may be wrong; who looks at some found samples sees that."""
 
-    def save(self, identity: Identity, about: Mapping[str, Any]) -> None:
+    def save(self, identity: Identity, about: Mapping[str, Any]) -> str:
+        """Write it; returns the file's seal."""
         arrays = {"given_labels": self.given_labels, **self.view.arrays("train")}
         about = {**about, "labels_in_doubt": self.labels_in_doubt}
-        files.save_arrays(identity.path("training_set"), arrays, about, identity)
+        return files.save_arrays(identity.path("training_set"), arrays, about, identity)
 
     @classmethod
     def load(cls, identity: Identity) -> "tuple[TrainingView, str]":
@@ -43,18 +44,20 @@ class Probes:
 
     sets: tuple[View, ...]
 
-    def save(self, identity: Identity, about: Mapping[str, Any]) -> None:
+    def save(self, identity: Identity, about: Mapping[str, Any]) -> str:
+        """Write them; returns the file's seal."""
         arrays = {
             name: array for i, probe in enumerate(self.sets) for name, array in probe.arrays(f"{i}").items()
         }
         about = {**about, "splits": [probe.split for probe in self.sets]}
-        files.save_arrays(identity.path("probes"), arrays, about, identity)
+        return files.save_arrays(identity.path("probes"), arrays, about, identity)
 
     @classmethod
-    def load(cls, identity: Identity) -> "Probes":
-        """The probes of `identity.run`."""
+    def load(cls, identity: Identity) -> "tuple[Probes, str]":
+        """The probes of `identity.run` and their file's seal."""
         arrays, about = files.load_arrays(identity.path("probes"), identity.run)
-        return cls(tuple(View.from_arrays(f"{i}", split, arrays) for i, split in enumerate(about["splits"])))
+        sets = (View.from_arrays(f"{i}", split, arrays) for i, split in enumerate(about["splits"]))
+        return cls(tuple(sets)), about["seal"]
 
 
 @dataclass(frozen=True)
@@ -74,27 +77,35 @@ class Truth:
     probes: Mapping[str, int]
     """Which set of the probes is `affected`, `unaffected` and `manipulated`."""
     attack_target: int | None
-    seal: str = ""
+    act: Mapping[str, str] = field(default_factory=dict)
+    """Seals of the `training_set` and the `probes` that were written with it."""
 
-    def save(self, identity: Identity, about: Mapping[str, Any]) -> None:
+    def save(self, identity: Identity, about: Mapping[str, Any], act: Mapping[str, str]) -> None:
+        """Write it, with the seals of what was written with it."""
         arrays = {"manipulated": self.manipulated, "affected": self.affected, "unaffected": self.unaffected}
-        about = {**about, "probes": dict(self.probes), "attack_target": self.attack_target}
+        about = {**about, "probes": dict(self.probes), "attack_target": self.attack_target, "act": dict(act)}
         files.save_arrays(identity.path("truth"), arrays, about, identity)
 
     @classmethod
     def load(cls, identity: Identity) -> "Truth":
-        """The truth about `identity.run`."""
+        """The truth about `identity.run`.
+
+        Raises DamagedFileError where it was written with another training set than the one that is there.
+        """
         run = identity.run
         arrays, about = files.load_arrays(run.path("truth"), run)
+        training, seal = TrainingView.load(run)
+        if about["act"]["training_set"] != seal:
+            raise DamagedFileError(run.path("truth"), f"was written with another {run.path('training_set')}")
         labels, _ = files.load_arrays(run.path("true_labels"), Identity(run.dataset))
         return cls(
             **arrays,
             true_labels=labels["train_labels"],
-            given_labels=TrainingView.load(run)[0].given_labels,
+            given_labels=training.given_labels,
             test_labels=labels["test_labels"],
             probes=about["probes"],
             attack_target=about["attack_target"],
-            seal=about["seal"],
+            act=about["act"],
         )
 
 

@@ -99,11 +99,11 @@ def digest_of(arrays: "Mapping[str, np.ndarray]") -> str:
 
 def save_arrays(
     path: str | Path, arrays: "Mapping[str, np.ndarray]", about: Mapping[str, Any], identity: Identity
-) -> None:
-    """Write `arrays` as safetensors; `about` (anything JSON can hold), what the file is and a SHA-256 go
-    into the header.
+) -> str:
+    """Write `arrays` as safetensors; `about` (anything JSON can hold), what the file is and a SHA-256, its
+    seal, go into the header.
 
-    Equal content gives equal bytes.
+    Equal content gives equal bytes. Returns the seal.
     """
     import numpy as np
     from safetensors import SafetensorError
@@ -113,12 +113,14 @@ def save_arrays(
     about = {**about, "identity": identity.names, "kind": identity.kind_at(path)}
     text = json.dumps(about, sort_keys=True, allow_nan=False)
     # A single key: safetensors writes several in random order.
-    header = {"redress": json.dumps({"about": text, "sha256": _seal(arrays, text)}, sort_keys=True)}
+    seal = _seal(arrays, text)
+    header = {"redress": json.dumps({"about": text, "sha256": seal}, sort_keys=True)}
     with atomic(path) as temporary:
         try:
             save_file(arrays, temporary, metadata=header)
         except SafetensorError as error:  # a full disk, for instance
             raise OSError(f"{path}: {error}") from error
+    return seal
 
 
 def load_arrays(path: str | Path, identity: Identity) -> "tuple[dict[str, np.ndarray], dict[str, Any]]":

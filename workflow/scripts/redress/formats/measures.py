@@ -4,12 +4,15 @@ A measure is a function of predictions and labels with a name, a unit, a directi
 does not always apply, a condition. The functions stand in the files of `redress/plugins/measures/`.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 import numpy as np
 
+from redress.formats.errors import BadInputError
 from redress.plugins import load
 
 STANDARD = ("developer", "referee")
@@ -71,8 +74,18 @@ class Measure:
     otherwise: str
 
     def of(self, seen: Seen) -> float | None:
-        """Its value; None where it does not apply or there is nothing to measure it by."""
-        return self.function(seen) if self.applies(seen) else None
+        """Its value; None where it does not apply or there is nothing to measure it by.
+
+        Raises BadInputError for what is no number, or is not finite.
+        """
+        value = self.function(seen) if self.applies(seen) else None
+        if value is None:
+            return None
+        number = float(value) if isinstance(value, Real) else math.nan
+        if not math.isfinite(number):
+            gave = value if isinstance(value, float) else type(value).__name__
+            raise BadInputError(f"the measure {self.name} gave {gave} instead of a finite number or None")
+        return number
 
 
 def measure(

@@ -27,9 +27,9 @@ class Referee:
         self._original, self._measures = original, measures
         pictures, about = files.load_arrays(original.path("pictures"), Identity(original.dataset))
         self._validation_labels = pictures["validation_labels"]
-        self._view, seal = TrainingView.load(original)
-        self._seals = {"pictures": about["seal"], "training_set": seal}
+        self._view, _ = TrainingView.load(original)
         self._truth = Truth.load(original)
+        self._seals = {"pictures": about["seal"], **self._truth.act}
         self._sets: dict[str, tuple[np.ndarray, str]] = {}
 
     def of_original(self) -> Record:

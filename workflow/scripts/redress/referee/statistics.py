@@ -7,7 +7,7 @@ over seeds and their uncertainty is that of seeds: other draws, other originals,
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -134,19 +134,19 @@ class Compared:
             makers=dict(first["maker"]),
             expansions=dict(first["expansion"]),
             discoveries={
-                str(method): frozenset(own["discovery"])
-                for method, own in selected.groupby("method", sort=False)
+                str(method): frozenset(own)
+                for method, own in selected.groupby("method", sort=False)["discovery"]
             },
             originals=[maker for maker in makers if maker in used],
             seeds=sorted(candidates["seed"].unique()),
         )
 
-    @property
+    @cached_property
     def lines(self) -> list[str]:
         """What is compared: the original model of each maker, and the methods."""
         return [*(ORIGINAL + maker for maker in self.originals), *self.makers]
 
-    @property
+    @cached_property
     def everywhere(self) -> frozenset[str]:
         """All discoveries."""
         return frozenset[str]().union(*self.discoveries.values())
@@ -159,47 +159,44 @@ class Compared:
         """The discoveries that a line has results for; an original has them for each."""
         return self.discoveries.get(line, self.everywhere)
 
-    def originals_of(self, table: pd.DataFrame) -> pd.DataFrame:
-        """In each line's place what its own original has."""
-        own = {line: table[ORIGINAL + self.maker_of(line)] for line in self.lines}
-        return pd.concat(own, axis=1, names=["line"])
+    @cached_property
+    def own_originals(self) -> list[int]:
+        """Where in `lines` each line's own original is."""
+        return [self.lines.index(ORIGINAL + self.maker_of(line)) for line in self.lines]
 
-    def eu_of(self, table: pd.DataFrame) -> pd.DataFrame | None:
-        """In each line's place what EU has; None without EU."""
-        if "eu" not in self.makers:
-            return None
-        return pd.concat(dict.fromkeys(self.lines, table["eu"]), axis=1, names=["line"])
-
-    def over_all(self, table: pd.DataFrame, how: str) -> pd.DataFrame:
-        """The mean or minimum over all cells of a dataset in which a line runs; NaN where it lacks one."""
-        discovery = table.index.get_level_values("discovery")
-        parts = {
-            line: table.loc[discovery.isin(self.runs_on(line)), line]
-            .groupby(DATASET, sort=False)
-            .agg(how, skipna=False)
-            for line in self.lines
-        }
-        return pd.concat(parts, axis=1, names=["line"])
-
-    def table(self, rows: pd.DataFrame, column: str, index: list[str]) -> pd.DataFrame:
-        """Means of `column` by `index`, in the order of `rows`, and (line, seed)."""
-        line = rows["method"].mask(rows["method"] == "original", ORIGINAL + rows["maker"])
-        means = rows.assign(line=line).groupby([*index, "line", "seed"], sort=False)[column].mean()
-        wanted = pd.MultiIndex.from_product([self.lines, self.seeds], names=["line", "seed"])
-        places = pd.MultiIndex.from_frame(rows[index].drop_duplicates())
-        return means.unstack(["line", "seed"]).reindex(index=places, columns=wanted)
+    @cached_property
+    def others(self) -> dict[str, list[int]]:
+        """What lines are compared with, `original` and `eu` if there is one: where in `lines` it is."""
+        eu = {"eu": [self.lines.index("eu")] * len(self.lines)} if "eu" in self.makers else {}
+        return {"original": self.own_originals, **eu}
 
 
 @dataclass(frozen=True)
 class Tabled:
-    """One measure or quantity by place (a row each) and (line, seed)."""
+    """Values by place, line and seed: (places, lines, seeds), NaN where there is none."""
+
+    places: Sequence[Mapping[str, Any]]
+    """What names each place: a cell, a discovery curve or a dataset."""
+    values: np.ndarray
+
+    def at(self, names: Sequence[str]) -> dict[tuple[Any, ...], list[int]]:
+        """The places that agree in `names`."""
+        found: dict[tuple[Any, ...], list[int]] = {}
+        for number, place in enumerate(self.places):
+            found.setdefault(tuple(place[name] for name in names), []).append(number)
+        return found
+
+
+@dataclass(frozen=True)
+class Summed:
+    """One measure or quantity, ready for summary.csv."""
 
     what: Measure | Quantity
-    values: pd.DataFrame
-    alive: pd.DataFrame
+    table: Tabled
+    alive: np.ndarray
     """Whether there is a model to measure: where a living one has no value, a measure does not apply."""
-    others: Mapping[str, pd.DataFrame]
-    """What to compare with, `original` and `eu`, in the place of each line's values."""
+    others: Mapping[str, np.ndarray]
+    """What to compare values with, in their places: `original` and `eu`."""
 
 
 def summarise(
@@ -219,16 +216,16 @@ def summarise(
     compared = Compared.of(candidates, selected, makers)
     rows = [
         row
-        for tabled in tables(candidates, selected, measures, compared)
-        for number in range(len(tabled.values))
-        for row in _rows(tabled, number, compared)
+        for summed in everything(candidates, selected, measures, compared)
+        for number in range(len(summed.table.places))
+        for row in _rows(summed, number, compared)
     ]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"n_manipulated": "Int64"})
 
 
-def tables(
+def everything(
     candidates: pd.DataFrame, selected: pd.DataFrame, measures: Mapping[str, Measure], compared: Compared
-) -> Iterator[Tabled]:
+) -> Iterator[Summed]:
     """Every measure by cell, and what is derived from them by cell, discovery curve or dataset.
 
     `discovery_area` is the mean height of the removal curve from the original (nothing known) to the
@@ -241,15 +238,17 @@ def tables(
     originals = candidates[is_original].drop(columns=["discovery", "deletion_fraction"])
     models = pd.concat([originals.merge(selected[CELL].drop_duplicates(), on=SCENARIO), selected])
     models = models.assign(alive=models["validation_accuracy"].notna() * 1.0)
-    alive = compared.table(models, "alive", CELL) == 1
 
-    by_cell = {name: compared.table(models, name, CELL) for name in measures}
+    by_cell = _tabled(models, [*measures, "alive"], CELL, compared)
+    alive = by_cell.pop("alive").values == 1
     for name, table in by_cell.items():
-        yield Tabled(measures[name], table, alive, _others(table, compared))
+        yield Summed(measures[name], table, alive, _others(table, compared))
 
     removal, utility, healed = (by_cell[name] for name in ("removal_test", "utility_test", "removal_train"))
-    product, area = utility * healed, _discovery_area(removal, compared)
-    lost = 100 * (compared.originals_of(utility) - utility)
+    product = Tabled(utility.places, utility.values * healed.values)
+    area = _discovery_area(removal, compared)
+    before = utility.values[:, compared.own_originals]
+    lost = Tabled(utility.places, 100 * (before - utility.values))
     yield _derived("utility_times_healed", product, compared)
     yield _derived("discovery_area", area, compared)
     yield _derived("discovery_area", area, compared, "mean")
@@ -259,40 +258,82 @@ def tables(
 
     living = unlearned["validation_accuracy"].notna()
     spent = unlearned.assign(unlearn_seconds=unlearned["unlearn_seconds"].where(living))
-    seconds = compared.table(spent, "unlearn_seconds", DATASET)
+    (seconds,) = _tabled(spent, ["unlearn_seconds"], DATASET, compared).values()
+    (grid,) = _tabled(grid_seconds(unlearned), ["grid_seconds"], CELL, compared).values()
     yield _derived("unlearn_seconds", seconds, compared)
-    grid = compared.table(grid_seconds(unlearned), "grid_seconds", CELL)
     yield _derived("grid_seconds", grid, compared, "mean")
-    eu = compared.eu_of(seconds)
-    if eu is not None:
-        yield _derived("speedup_over_eu", eu / seconds, compared)
+    if "eu" in compared.others:
+        speedup = Tabled(seconds.places, seconds.values[:, compared.others["eu"]] / seconds.values)
+        yield _derived("speedup_over_eu", speedup, compared)
 
 
-def _others(table: pd.DataFrame, compared: Compared) -> dict[str, pd.DataFrame]:
-    found = {"original": compared.originals_of(table), "eu": compared.eu_of(table)}
-    return {name: other for name, other in found.items() if other is not None}
+def _tabled(
+    rows: pd.DataFrame, columns: list[str], index: list[str], compared: Compared
+) -> dict[str, Tabled]:
+    """Means of `columns` by `index`, places in the order of `rows`."""
+    line = rows["method"].mask(rows["method"] == "original", ORIGINAL + rows["maker"])
+    means = rows.assign(line=line).groupby([*index, "line", "seed"], sort=False)[columns].mean()
+    names = list(dict.fromkeys(rows[index].itertuples(index=False, name=None)))
+    shape = len(names), len(compared.lines), len(compared.seeds)
+    where = {name: number for number, name in enumerate(names)}
+    at = np.array(
+        [
+            (where[place], compared.lines.index(line), compared.seeds.index(seed))
+            for *cell, line, seed in means.index
+            for place in [tuple(cell)]
+        ],
+        dtype=int,
+    ).reshape(-1, 3)
+    places = [dict(zip(index, name, strict=True)) for name in names]
+    found = {}
+    for column in columns:
+        values = np.full(shape, math.nan)
+        values[tuple(at.T)] = means[column].to_numpy(dtype=float)
+        found[column] = Tabled(places, values)
+    return found
 
 
-def _derived(name: str, table: pd.DataFrame, compared: Compared, over: str | None = None) -> Tabled:
+def _others(table: Tabled, compared: Compared) -> dict[str, np.ndarray]:
+    return {name: table.values[:, lines] for name, lines in compared.others.items()}
+
+
+def _derived(name: str, table: Tabled, compared: Compared, over: str | None = None) -> Summed:
     """A quantity as `table` has it or, told what to take `over` all cells, by dataset."""
     others = _others(table, compared)
     if over:
-        table = compared.over_all(table, over)
-        others = {name: compared.over_all(other, over) for name, other in others.items()}
-    return Tabled(DERIVED[name], table, table.notna(), others)
+        cells = {key: Tabled(table.places, other) for key, other in others.items()}
+        others = {key: _over(one, compared, over).values for key, one in cells.items()}
+        table = _over(table, compared, over)
+    return Summed(DERIVED[name], table, ~np.isnan(table.values), others)
 
 
-def _discovery_area(removal: pd.DataFrame, compared: Compared) -> pd.DataFrame:
+def _over(table: Tabled, compared: Compared, how: str) -> Tabled:
+    """The mean or minimum over all cells of a dataset in which a line runs; NaN where it lacks one."""
+    datasets = table.at(DATASET)
+    values = np.full((len(datasets), *table.values.shape[1:]), math.nan)
+    for number, places in enumerate(datasets.values()):
+        for discoveries in {compared.runs_on(line) for line in compared.lines}:
+            own = [place for place in places if table.places[place]["discovery"] in discoveries]
+            if own:
+                cells = pd.DataFrame(table.values[own].reshape(len(own), -1))
+                result = cells.groupby(np.zeros(len(own))).agg(how, skipna=False).to_numpy()
+                lines = [compared.runs_on(line) == discoveries for line in compared.lines]
+                values[number, lines] = result.reshape(values.shape[1:])[lines]
+    return Tabled([dict(zip(DATASET, names, strict=True)) for names in datasets], values)
+
+
+def _discovery_area(removal: Tabled, compared: Compared) -> Tabled:
     """Area under removal over |S_f|/|S_m| by the trapezoidal rule, divided by the largest share."""
-    areas, curves = {}, [*SCENARIO, "discovery"]
-    for names, cells in removal.groupby(curves, sort=False):
-        curve = cells.sort_index(level="deletion_fraction")
-        start = compared.originals_of(curve).to_numpy()[:1]
-        shares = np.array([0.0, *curve.index.get_level_values("deletion_fraction")])
-        heights = np.concatenate([start, curve.to_numpy()])
-        areas[names] = np.trapezoid(heights, shares, axis=0) / shares[-1]
-    index = pd.MultiIndex.from_tuples(areas, names=curves)
-    return pd.DataFrame(list(areas.values()), index=index, columns=removal.columns)
+    names = [*SCENARIO, "discovery"]
+    curves = removal.at(names)
+    areas = []
+    for places in curves.values():
+        cells = sorted(places, key=lambda place: removal.places[place]["deletion_fraction"])
+        start = removal.values[cells[:1]][:, compared.own_originals]
+        shares = np.array([0.0, *(removal.places[place]["deletion_fraction"] for place in cells)])
+        heights = np.concatenate([start, removal.values[cells]])
+        areas.append(np.trapezoid(heights, shares, axis=0) / shares[-1])
+    return Tabled([dict(zip(names, place, strict=True)) for place in curves], np.array(areas))
 
 
 def grid_seconds(unlearned: pd.DataFrame) -> pd.DataFrame:
@@ -303,37 +344,37 @@ def grid_seconds(unlearned: pd.DataFrame) -> pd.DataFrame:
     return seconds.rename("grid_seconds").reset_index()
 
 
-def _rows(tabled: Tabled, number: int, compared: Compared) -> Iterator[dict[str, Any]]:
-    """The rows of summary.csv about one measure in one place, the table's row of that number."""
-    table, what = tabled.values, tabled.what
-    names: dict[Any, Any] = dict(zip(table.index.names, table.index.to_flat_index()[number], strict=True))
-
-    def by_line(frame: pd.DataFrame) -> dict[str, np.ndarray]:
-        values = frame.iloc[number].to_numpy().reshape(len(compared.lines), -1)
-        return dict(zip(compared.lines, values, strict=True))
-
-    values, alive = by_line(table), by_line(tabled.alive)
-    if tabled.alive.iloc[number].any() and table.iloc[number].isna().all():  # does not apply here
+def _rows(summed: Summed, number: int, compared: Compared) -> Iterator[dict[str, Any]]:
+    """The rows of summary.csv about one measure in one place, which has that number."""
+    what, names, values = summed.what, summed.table.places[number], summed.table.values[number]
+    alive = summed.alive[number]
+    if alive.any() and np.isnan(values).all():  # does not apply here
         return
-    others = {name: by_line(other) for name, other in tabled.others.items()}
     place = {names["discovery"]} if "discovery" in names else compared.everywhere
-    here = [line for line in compared.lines if compared.runs_on(line) >= place]
-    ranks = _ranks({line: values[line] for line in here if line in compared.makers}, what.better == "higher")
-    for line, own in values.items():
+    here = [compared.runs_on(line) >= place for line in compared.lines]
+    ranks = _ranks(
+        {
+            line: own
+            for line, own, runs in zip(compared.lines, values, here, strict=True)
+            if runs and line in compared.makers
+        },
+        what.better == "higher",
+    )
+    for at, (line, own, runs) in enumerate(zip(compared.lines, values, here, strict=True)):
         method, maker = line if line in compared.makers else "original", compared.maker_of(line)
         known = own[~np.isnan(own)]
-        elsewhere = "discovery" in names and line not in here
+        elsewhere = "discovery" in names and not runs
         timeless = method == "original" and what.unit in ("seconds", "ratio")
-        if elsewhere or timeless or (not len(known) and alive[line].any()):
+        if elsewhere or timeless or (not len(known) and alive[at].any()):
             continue
         low, high = interval(known)
         row = {**names, "maker": maker, "expansion": compared.expansions.get(method), "method": method}
         row |= {"measure": what.name, "unit": what.unit, "seeds": len(known)}
-        row |= {"missing_seeds": int((~alive[line]).sum()), "mean": known.mean() if len(known) else math.nan}
+        row |= {"missing_seeds": int((~alive[at]).sum()), "mean": known.mean() if len(known) else math.nan}
         row |= {"low": low, "high": high, "interval": interval_name(len(known))}
-        for other, theirs in others.items():
+        for other, theirs in summed.others.items():
             if other != method:
-                both = paired(own, theirs[line])
+                both = paired(own, theirs[number, at])
                 low, high = interval(both)
                 row[f"difference_to_{other}"] = both.mean() if len(both) else math.nan
                 row |= {f"difference_to_{other}_low": low, f"difference_to_{other}_high": high}

@@ -160,12 +160,8 @@ def facts(results: Results) -> list[tuple[str, str]]:
         for (dataset, manipulation), own in groups(candidates, ["dataset", "manipulation"])
     ]
     makers = list(originals["maker"].unique())
-    from_others = _named_apart(
-        results, "maker", lambda maker: maker != shown.makers[0], "from the original models made by {}"
-    )
-    grown = _named_apart(
-        results, "expansion", lambda name: isinstance(name, str), "on deletion sets grown by {}"
-    )
+    made = _named_apart(results, "maker", "from the original models made by")
+    grown = _named_apart(results, "expansion", "on deletion sets grown by")
     seeds = sorted(candidates["seed"].unique())
     made_by = results.provenance.groupby("item", sort=False)["value"].agg(list)
     shares = [percent_of(share).removesuffix(" %") for share in results.shares]
@@ -174,7 +170,7 @@ def facts(results: Results) -> list[tuple[str, str]]:
         ("Manipulations", "; ".join(adversary)),
         *([("Makers of the original models", ", ".join(makers))] if len(makers) > 1 else []),
         *([("Discoveries", ", ".join(results.discoveries))] if len(results.discoveries) > 1 else []),
-        ("Methods", "; ".join([", ".join(results.labels.values()), *from_others, *grown])),
+        ("Methods", "; ".join([", ".join(results.labels.values()), *made, *grown])),
         ("Known share of the manipulated samples", f"{', '.join(shares)} %"),
         ("Seeds", f"{len(seeds)} ({', '.join(map(str, seeds))})"),
         (
@@ -187,12 +183,12 @@ def facts(results: Results) -> list[tuple[str, str]]:
     ]
 
 
-def _named_apart(results: Results, column: str, apart: Any, words: str) -> Iterator[str]:
-    """For each value of a column that sets methods apart, which they are."""
-    for value, own in results.selected.groupby(column, sort=False):
-        if apart(value):
+def _named_apart(results: Results, column: str, words: str) -> Iterator[str]:
+    """Which methods have which value of a column, the default maker's left out."""
+    for value, own in groups(results.selected, column):
+        if value != results.shown.makers[0]:
             names = [results.labels[method] for method in own["method"].unique()]
-            yield f"{findings.enumeration(names)} {words.format(value)}"
+            yield f"{findings.enumeration(names)} {words} {value}"
 
 
 def _wall_time(first: str, last: str) -> str:

@@ -26,7 +26,7 @@ TARGETS = ("snakemake", "job", "group")
 
 
 def config() -> dict:
-    """One original model, two methods, two deletion sets: 16 jobs."""
+    """One original model, two methods, two deletion sets."""
     small = copy.deepcopy(TINY)
     del small["datasets"]["digits"]["manipulations"]["interclass"]
     small["methods"] = {name: small["methods"][name] for name in ("cf", "ssd")}

@@ -1,14 +1,21 @@
-"""The page of a real run, opened in a browser that cannot reach a network."""
+"""The page of a made-up run, opened in a browser that cannot reach a network."""
 
 import base64
+import dataclasses
 import itertools
 import json
 import re
 import shutil
 
-import pandas as pd
+import numpy as np
 import pytest
-from project import TINY
+from made_up import METHODS, results
+
+import examples
+import page as script
+from redress.report.figures import PAPER, draw
+from redress.report.paper import paper, save
+from redress.report.page import render
 
 selenium = pytest.importorskip("selenium.webdriver")
 axe = pytest.importorskip("axe_core_python.selenium")
@@ -26,7 +33,8 @@ CHROMIUM = first_of("chromium", "chromium-browser", "google-chrome", "google-chr
 CHROMEDRIVER = first_of("chromedriver", "chromium-chromedriver")
 
 pytestmark = [
-    pytest.mark.pipeline,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("browser"),  # one browser is enough
     pytest.mark.skipif(
         not (CHROMIUM and CHROMEDRIVER), reason="needs chromium and chromedriver (.ci/browser installs them)"
     ),
@@ -36,9 +44,48 @@ pytestmark = [
 WIDE, PHONE, NARROW = 1200, 390, 320
 
 
+FIGURES = {
+    "figure2_poison_removal": ("poison", "removal_test"),
+    "figure5_interclass_manipulated": ("interclass", "removal_train"),
+}
+
+
 @pytest.fixture(scope="module")
-def address(finished):
-    return (finished.folder / "results/report.html").as_uri()
+def run():
+    """One seed, so that every value on the page is one of the tables: whole per mille, never rounded."""
+    return results(
+        methods={"eu": {}, "cf": {}, "ssd": METHODS["ssd"], "scrub": {"alpha": [0.1, 10], "steps": 4}},
+        seeds=(0,),
+        makers=("standard", "given"),
+        maker_of={"cf": "given"},
+        discoveries=("uniform", "biased"),
+        figures=FIGURES,
+        downloads=[f"tables/{name}.csv" for name in script.TABLES],
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(run, tmp_path_factory):
+    """A folder with the page of the run, its tables, figures and a sheet of images."""
+    folder = tmp_path_factory.mktemp("results")
+    drawn = {name: folder / f"{name}.png" for name in FIGURES}
+    with paper(**PAPER):
+        for name, path in drawn.items():
+            save(draw(run.selected, run.originals, *FIGURES[name], run.shown), path)
+    sheet, images = folder / "poison.png", np.arange(8 * 36, dtype=np.uint8).reshape(8, 1, 6, 6)
+    with paper():
+        save(examples.sheet("Digits, poison", images, 255 - images, ["3"] * 8, ["0"] * 8), sheet)
+    (folder / "tables").mkdir()
+    for name in script.TABLES:
+        getattr(run, name).to_csv(folder / f"tables/{name}.csv", index=False)
+    complete = dataclasses.replace(run, figures=drawn, examples=[("digits", "poison", sheet)])
+    (folder / "report.html").write_text(render(complete), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    return (folder / "report.html").as_uri()
 
 
 @pytest.fixture(scope="module")
@@ -106,10 +153,6 @@ def plotted(driver, name):
     )
 
 
-def table(finished, name):
-    return pd.read_csv(finished.folder / f"results/tables/{name}.csv")
-
-
 # One file
 
 
@@ -134,17 +177,17 @@ def test_the_browser_refuses_what_would_leave_the_machine(opened):
     assert refused == "connect-src"
 
 
-def test_the_page_is_small_enough_to_send(finished):
-    assert (finished.folder / "results/report.html").stat().st_size < 10e6
+def test_the_page_is_small_enough_to_send(folder):
+    assert (folder / "report.html").stat().st_size < 10e6
 
 
-def test_links_lead_somewhere(opened, finished):
+def test_links_lead_somewhere(opened, folder):
     links = [link.get_dom_attribute("href") for link in elements(opened, "a")]
     for link in links:
         if link.startswith("#"):
             assert elements(opened, link), link
         else:
-            assert (finished.folder / "results" / link).exists(), link
+            assert (folder / link).exists(), link
     assert {f"tables/{name}.csv" for name in ("candidates", "selected", "times", "summary")} <= set(links)
 
 
@@ -159,10 +202,21 @@ def test_every_chart_and_image_is_to_be_seen(opened):
         assert shapes, one.get_attribute("aria-label")
         assert one.get_attribute("aria-label")
     images = elements(opened, "img")
-    assert len(images) == 6 + 2
+    assert len(images) == len(FIGURES) + 1
     for image in images:
         assert min(image.size["width"], image.size["height"]) > 100
         assert opened.execute_script("return arguments[0].complete && arguments[0].naturalWidth", image)
+
+
+CHOOSE = """
+const [explorer, values] = arguments;
+explorer.querySelectorAll("[data-choice]").forEach((box, number) => {
+  box.value = values[number];
+  box.dispatchEvent(new Event("change"));
+});
+return [...explorer.querySelectorAll(".plot")].filter((plot) => plot.offsetParent)
+  .map((plot) => ({title: plot.previousElementSibling.textContent, data: JSON.parse(JSON.stringify(plot.data))}));
+"""
 
 
 def test_every_choice_shows_its_charts_or_says_that_there_is_nothing(opened):
@@ -171,14 +225,12 @@ def test_every_choice_shows_its_charts_or_says_that_there_is_nothing(opened):
         charts = json.loads(source)
         choices = [box for box in boxes(opened, name) if box._el.get_attribute("data-choice") is not None]
         values = [[option.get_attribute("value") for option in box.options] for box in choices]
+        nothing = explorer(opened, name).find_element("css selector", ".nothing")
         for choice in itertools.product(*values):
-            for box, value in zip(choices, choice, strict=True):
-                box.select_by_value(value)
             expected = charts.get("|".join(choice), [])
-            shown = plotted(opened, name)
+            shown = opened.execute_script(CHOOSE, explorer(opened, name), choice)
             assert [one["title"] for one in shown] == [one["layout"]["meta"] for one in expected], choice
             assert [heights(one["data"]) for one in shown] == [heights(one["data"]) for one in expected]
-            nothing = explorer(opened, name).find_element("css selector", ".nothing")
             assert nothing.is_displayed() == (not expected), choice
 
 
@@ -186,30 +238,32 @@ def heights(traces):
     return [one.get("z", one.get("y")) for one in traces]
 
 
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("number", [0, 1, 2])
 def test_another_choice_is_another_chart(opened, number):
     box = boxes(opened, "curves")[number]
     before = plotted(opened, "curves")
     box.select_by_index(1)
     after = plotted(opened, "curves")
     assert heights(before[0]["data"]) != heights(after[0]["data"])
-    assert (before[0]["title"] != after[0]["title"]) == (number == 1)
+    assert (before[0]["title"] != after[0]["title"]) == (number == 2)
 
 
-def test_the_curves_of_a_choice_are_those_of_the_tables(opened, finished):
-    experiment, measure, _ = boxes(opened, "curves")
-    experiment.select_by_value("digits/interclass/20")
+def test_the_curves_of_a_choice_are_those_of_the_tables(opened, run):
+    scenario, discovery, measure, _ = boxes(opened, "curves")
+    scenario.select_by_value("digits/interclass/20")
+    discovery.select_by_value("biased")
     measure.select_by_value("utility_test")
     (plot,) = plotted(opened, "curves")
     assert plot["title"] == plot["label"] == measure.first_selected_option.text
-    rows = table(finished, "selected").query("manipulation == 'interclass'").set_index("method")
-    for method in TINY["methods"]:
+    rows = run.selected.query("manipulation == 'interclass' and discovery == 'biased'").set_index("method")
+    for method in run.labels:
         (trace,) = (one for one in plot["data"] if one["meta"] == method)
         assert trace["x"] == [50, 100]
         assert trace["y"] == pytest.approx(list(100 * rows.loc[method, "utility_test"]), abs=0.01)
-    original = table(finished, "candidates").query("manipulation == 'interclass' and method == 'original'")
-    (dashed,) = (one for one in plot["data"] if one["meta"] == "original")
-    assert dashed["y"] == pytest.approx([100 * original["utility_test"].item()] * 2, abs=0.01)
+    originals = run.originals[run.originals["manipulation"] == "interclass"].set_index("maker")
+    lines = {one["name"]: one["y"] for one in plot["data"] if one["meta"] == "original"}
+    for maker, name in (("standard", "None (original)"), ("given", "None (original, given)")):
+        assert lines[name] == pytest.approx([100 * originals.loc[maker, "utility_test"]] * 2, abs=0.01)
     axis = opened.execute_script(
         "return arguments[0].querySelector('.plot')._fullLayout.yaxis.range", explorer(opened, "curves")
     )
@@ -225,14 +279,17 @@ def test_a_highlighted_method_makes_the_others_faint(opened):
     assert all(one["opacity"] < 0.3 for one in plot["data"] if one["meta"] not in bright)
 
 
-def test_pointing_at_a_curve_shows_its_values(opened, finished):
+def test_pointing_at_a_curve_shows_its_values(opened, run):
     plot = explorer(opened, "curves").find_element("css selector", ".plot")
     opened.execute_script("arguments[0].scrollIntoView({block: 'center'})", plot)
     point = plot.find_element("css selector", ".scatterlayer .trace .point")
     ActionChains(opened).move_to_element(point).perform()
     hover = "return [...arguments[0].querySelectorAll('.hoverlayer text')].map((text) => text.textContent)"
     texts = WebDriverWait(opened, 10).until(lambda driver: driver.execute_script(hover, plot))
-    rows = table(finished, "selected").query("manipulation == 'poison' and deletion_fraction == 0.5")
+    rows = run.selected.query(
+        "manipulation == 'poison' and discovery == 'uniform' and deletion_fraction == 0.5"
+    )
+    assert len(rows) == len(run.labels)
     for value in rows["removal_test"]:
         assert any(f"{100 * value:.1f}" in text for text in texts), texts
 

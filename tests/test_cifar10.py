@@ -14,7 +14,7 @@ ARCHIVE = Path(os.environ.get("REDRESS_CIFAR10_JPEG", ROOT.parent / "shared/data
 PER_CLASS = {"train": 60, "test": 40}
 
 
-@pytest.mark.pipeline
+@pytest.mark.slow
 @pytest.mark.skipif(not ARCHIVE.exists(), reason=f"no archive of CIFAR-10 images at {ARCHIVE}")
 def test_cifar10_from_a_folder_of_images(tmp_path):
     project = Project.copy(tmp_path / "project")

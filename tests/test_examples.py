@@ -3,22 +3,26 @@
 import sys
 from itertools import pairwise
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from PIL import Image
 from project import ROOT, TINY, Project
 
 import examples
-from redress import files
-from redress.experiment import Experiment, Original
+from redress.formats import files
+from redress.formats.alterations import Overlays, View
+from redress.formats.contents import TrainingView, Truth
+from redress.formats.identity import Identity
+from redress.plan.experiment import Experiment
+from redress.report.paper import paper, save
 
 
 @pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
+def on_paper():
+    with paper():
+        yield
 
 
 def images(count=8, channels=1, size=6):
@@ -85,7 +89,7 @@ def test_no_class_name_breaks_a_sheet(tmp_path):
     names = ["$5_$10", "$", "$\\frac$", "a^b_{c", "maple_tree", "x" * 300, "two words and more of them", "%"]
     clean = images()
     figure = examples.sheet("$ and \\ in $ a title", clean, clean, names, names[::-1])
-    figure.savefig(tmp_path / "sheet.pdf")
+    save(figure, tmp_path / "sheet.pdf")
     above, _ = rows_of(figure)
     assert [panel.get_xlabel() for panel in above[:5]] == names[:5]
     figure.canvas.draw()
@@ -93,24 +97,27 @@ def test_no_class_name_breaks_a_sheet(tmp_path):
     assert all(left.x1 < right.x0 + 10 for left, right in pairwise(boxes))
 
 
-def test_a_sheet_shows_the_first_samples_in_the_order_of_discovery(tmp_path, monkeypatch):
+def test_a_sheet_shows_the_first_samples_in_the_order_in_which_they_were_drawn(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run, nobody = Identity("digits", "poison", 12, 0), np.empty(0, np.int64)
     clean, labels = images(30), np.arange(30) % 3
     manipulated = np.random.default_rng(1).permutation(30)[:12]
-    files.save_arrays(
-        tmp_path / "data",
-        {"train_images": clean, "train_labels": labels},
-        {"classes": ["zero", "one", "two"]},
-    )
-    drawn = {"manipulated": manipulated, "given_labels": np.zeros(12, dtype=int)}
-    files.save_arrays(tmp_path / "draw", drawn, {})
+    given = np.where(np.isin(np.arange(30), manipulated), 0, labels)
+    square = np.zeros((1, 6, 6), np.float32)
+    square[:, -2:, -2:] = 1
+    mark = Overlays.one(square, 255 * square, len(manipulated))
+    about = {"classes": ["zero", "one", "two"]}
+    files.save_arrays(run.path("pictures"), {"train_images": clean}, about, Identity("digits"))
+    true = {"train_labels": labels, "test_labels": nobody}
+    files.save_arrays(run.path("true_labels"), true, {}, Identity("digits"))
+    view = View.altered("train", np.arange(30), mark, manipulated)
+    act = {"training_set": TrainingView(view, given, labels_in_doubt=True).save(run, {})}
+    Truth(manipulated, labels, given, nobody, nobody, nobody, {}, 0).save(run, {}, act)
     sheets = []
-    monkeypatch.setattr(
-        examples, "sheet", lambda *arguments: sheets.append(arguments) or plt.figure(figsize=(1, 1))
-    )
-    arguments = {"label": "Digits", "manipulation": "poison", "settings": {"patch_size": 2}}
-    arguments |= {"data": tmp_path / "data", "draw": tmp_path / "draw"}
+    monkeypatch.setattr(examples, "sheet", lambda *told: sheets.append(told) or Figure((1, 1)))
+    names = {"dataset": "digits", "manipulation": "poison", "n": 12, "seed": 0, "label": "Digits"}
     outputs = [tmp_path / "sheet.png", tmp_path / "sheet.pdf"]
-    examples.main(examples.argparse.Namespace(**arguments, output=outputs))
+    examples.main(examples.argparse.Namespace(**names, output=outputs))
     ((title, shown_clean, altered, true, given),) = sheets
     assert title == "Digits, poison: 8 of the 12 manipulated training images"
     assert (shown_clean == clean[manipulated[:8]]).all()
@@ -129,16 +136,14 @@ def test_the_largest_n_and_the_first_seed_are_shown():
     datasets["second"] = datasets["first"] | {"manipulations": {"poison": {"n": [10]}}}
     experiment = Experiment(TINY | {"seeds": [4, 0], "datasets": datasets})
     assert list(experiment.examples()) == [
-        Original("first", "poison", 60, 4),
-        Original("first", "interclass", 20, 4),
-        Original("second", "poison", 10, 4),
+        Identity("first", "poison", 60, 4),
+        Identity("first", "interclass", 20, 4),
+        Identity("second", "poison", 10, 4),
     ]
 
 
 def test_sheets_need_no_pytorch():
-    program = (
-        "import sys, examples, manipulations.poison, manipulations.interclass\nprint('torch' in sys.modules)"
-    )
+    program = "import sys, examples; print('torch' in sys.modules)"
     done = Project(ROOT / "workflow/scripts").run(sys.executable, "-c", program)
     assert done.stdout.strip() == "False", done.stderr
 

@@ -1,42 +1,61 @@
 """What is drawn, read back from the axes."""
 
 import math
+import subprocess
+import sys
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from made_up import WORDS, margin, results
 from matplotlib.colors import to_hex
+from project import ROOT
 
-from redress.figures import draw
-from redress.statistics import interval
-from redress.styles import MARKERS, PALETTE, Style, styles_of
+from redress.formats.measures import measures
+from redress.referee.statistics import interval
+from redress.report.figures import PAPER, draw, wrapped
+from redress.report.paper import paper, save
+from redress.report.shown import Shown
+from redress.report.styles import MARKERS, PALETTE, Style, styles_of
 
 STYLES = {
     "eu": Style("EU", "#ff0000", "o"),
     "cf": Style("Fine-tuning", "#00ff00", "s"),
 }
 FRACTIONS = (0.1, 0.5, 1.0)
+MEASURES = {**measures(), "margin": margin}
 
 
 @pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
+def on_paper():
+    with paper(**PAPER):
+        yield
 
 
-def rows(dataset="digits", n=60, manipulation="poison", seeds=(0, 1), values=None):
+def model(dataset, n, manipulation, seed, value, maker="standard", discovery="uniform"):
+    """A row with a removal_test, or of a model that diverged."""
+    alive = value is not None
+    return {
+        "dataset": dataset,
+        "n_manipulated": n,
+        "manipulation": manipulation,
+        "seed": seed,
+        "maker": maker,
+        "discovery": discovery,
+        **dict.fromkeys(MEASURES, math.nan),
+        "validation_accuracy": 0.9 if alive else math.nan,
+        "removal_test": value if alive else math.nan,
+    }
+
+
+def rows(dataset="digits", n=60, manipulation="poison", seeds=(0, 1), values=None, **names):
     """Selected models: `values` maps a method to its removal_test at each fraction, plus 0.1 per seed."""
     values = values or {"eu": (0.1, 0.2, 0.3), "cf": (0.5, 0.4, 0.3)}
     return [
         {
-            "dataset": dataset,
-            "n_manipulated": n,
-            "manipulation": manipulation,
-            "seed": seed,
+            **model(dataset, n, manipulation, seed, value if value is None else value + seed / 10, **names),
             "method": method,
             "deletion_fraction": fraction,
-            "removal_test": value if value is None else value + seed / 10,
             "utility_test": 0.9,
         }
         for method, series in values.items()
@@ -45,23 +64,32 @@ def rows(dataset="digits", n=60, manipulation="poison", seeds=(0, 1), values=Non
     ]
 
 
-def references(dataset="digits", n=60, manipulation="poison", values=(0.2, 0.3)):
+def references(dataset="digits", n=60, manipulation="poison", values=(0.2, 0.3), maker="standard"):
     return [
-        {"dataset": dataset, "n_manipulated": n, "manipulation": manipulation, "seed": i}
-        | {"removal_test": value, "utility_test": 0.5}
-        for i, value in enumerate(values)
+        {
+            **model(dataset, n, manipulation, seed, value, maker, None),
+            "method": "original",
+            "utility_test": 0.5,
+        }
+        for seed, value in enumerate(values)
     ]
 
 
-def drawn(selected, originals, column="removal_test", manipulation="poison", styles=STYLES, datasets=None):
-    return draw(
-        pd.DataFrame(selected),
-        pd.DataFrame(originals),
-        manipulation,
-        column,
-        styles,
-        datasets or {"digits": "Digits"},
-    )
+def drawn(
+    selected,
+    originals,
+    measure="removal_test",
+    manipulation="poison",
+    styles=STYLES,
+    datasets=None,
+    makers=("standard",),
+    discoveries=("uniform",),
+):
+    datasets = datasets or {"digits": "Digits"}
+    shown = Shown(styles, datasets, WORDS, {}, MEASURES, makers, discoveries)
+    none = pd.DataFrame(references()).iloc[:0]
+    originals = pd.DataFrame(originals) if len(originals) else none
+    return draw(pd.DataFrame(selected), originals, manipulation, measure, shown)
 
 
 def lines_of(panel, color, linestyle):
@@ -140,15 +168,30 @@ def test_the_original_is_a_dashed_line_at_its_mean():
     assert line.get_linestyle() == "--"
 
 
-def test_an_original_without_a_value_and_a_label_with_dollars_break_nothing(tmp_path):
-    figure = drawn(rows(), references(values=(None, 0.4)), datasets={"digits": "Digits $1_{ $"})
-    figure.savefig(tmp_path / "figure.png")
-    (panel,) = figure.axes
+def test_an_original_without_a_value_breaks_nothing():
+    (panel,) = drawn(rows(), references(values=(None, 0.4))).axes
     assert line_of(panel, "#000000")[1] == pytest.approx([40, 40])
 
 
+@pytest.mark.parametrize("label", [r"$\foo$", "Digits $1_{ $", "a {b} \\ c", "手書き数字"])
+@pytest.mark.filterwarnings("ignore:Glyph")  # where no font has these
+def test_labels_may_hold_anything(tmp_path, label):
+    figure = drawn(
+        rows(),
+        references(),
+        datasets={"digits": label},
+        styles={**STYLES, "cf": Style(label, "#00ff00", "s")},
+    )
+    for ending in ("png", "pdf"):
+        save(figure, tmp_path / f"figure.{ending}")
+    (panel,) = figure.axes
+    assert panel.get_title() == f"{label}, n = 60"
+    assert label in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert not panel.title.get_parse_math()
+
+
 def test_another_column_is_another_figure():
-    (panel,) = drawn(rows(), references(), column="utility_test").axes
+    (panel,) = drawn(rows(), references(), measure="utility_test").axes
     assert line_of(panel, "#ff0000")[1] == pytest.approx([90, 90, 90])
     assert line_of(panel, "#000000")[1] == pytest.approx([50, 50])
 
@@ -170,10 +213,10 @@ def test_datasets_are_rows_of_panels_and_their_n_ascend():
     figure = drawn(selected, originals, datasets={"digits": "Digits", "cifar10": "CIFAR-10"})
     titles = [panel.get_title() for panel in figure.axes]
     assert titles == [
-        "Digits, $|S_m|$ = 6",
-        "Digits, $|S_m|$ = 60",
-        "CIFAR-10, $|S_m|$ = 100",
-        "CIFAR-10, $|S_m|$ = 1000",
+        "Digits, n = 6",
+        "Digits, n = 60",
+        "CIFAR-10, n = 100",
+        "CIFAR-10, n = 1000",
     ]
     for panel, n in zip(figure.axes, (6, 60, 100, 1000), strict=True):
         assert line_of(panel, "#ff0000")[1] == pytest.approx([n / 20] * 3)
@@ -184,13 +227,13 @@ def test_a_dataset_with_fewer_n_has_no_empty_panels():
     originals = references(n=60) + references(n=6) + references("other", 5)
     figure = drawn(selected, originals, datasets={"digits": "Digits", "other": "Other"})
     titles = [panel.get_title() for panel in figure.axes]
-    assert titles == ["Digits, $|S_m|$ = 6", "Digits, $|S_m|$ = 60", "Other, $|S_m|$ = 5"]
+    assert titles == ["Digits, n = 6", "Digits, n = 60", "Other, n = 5"]
 
 
 def test_a_dataset_without_the_manipulation_has_no_panels():
     selected = rows() + rows("other", manipulation="interclass")
     figure = drawn(selected, references(), datasets={"other": "Other", "digits": "Digits"})
-    assert [panel.get_title() for panel in figure.axes] == ["Digits, $|S_m|$ = 60"]
+    assert [panel.get_title() for panel in figure.axes] == ["Digits, n = 60"]
 
 
 def test_the_legend_names_methods_in_order_and_then_the_original():
@@ -202,7 +245,7 @@ def test_the_legend_names_methods_in_order_and_then_the_original():
     assert len(texts) == 3
 
 
-@pytest.mark.parametrize("absent", ["empty", "no row"])
+@pytest.mark.parametrize("absent", ["diverged", "no row"])
 def test_a_line_is_interrupted_where_there_is_no_result_and_a_cross_stands_there(absent):
     selected = pd.DataFrame(rows(values={"eu": (0.1, None, 0.3), "cf": (0.5, 0.4, 0.3)}))
     if absent == "no row":
@@ -243,7 +286,7 @@ def test_crosses_of_many_methods_leave_room_for_the_lines():
 
 def test_a_seed_without_a_result_leaves_the_mean_of_the_others():
     selected = pd.DataFrame(rows())
-    selected.loc[(selected["method"] == "eu") & (selected["seed"] == 1), "removal_test"] = None
+    selected.loc[(selected["method"] == "eu") & (selected["seed"] == 1), "removal_test"] = math.nan
     (panel,) = drawn(selected, references()).axes
     assert line_of(panel, "#ff0000")[1] == pytest.approx([10, 20, 30])
     assert not crosses_of(panel, "#ff0000")
@@ -255,6 +298,78 @@ def test_a_method_missing_in_one_panel_is_drawn_in_the_other():
     assert np.isnan(line_of(first, "#00ff00")[1]).all()
     assert len(crosses_of(first, "#00ff00")) == 3
     assert line_of(second, "#00ff00")[1] == pytest.approx([55, 45, 35])
+
+
+# Discoveries, makers and measures
+
+
+def test_every_discovery_has_panels_of_its_own_that_name_it():
+    biased = rows(values={"eu": (0.7, 0.7, 0.7), "only": (0.9, 0.9, 0.9)}, discovery="biased", seeds=(0,))
+    styles = {**STYLES, "only": Style("Only", "#0000ff", "v")}
+    selected = rows(values={"eu": (0.3, 0.3, 0.3), "cf": (0.5, 0.5, 0.5)}, seeds=(0,)) + biased
+    figure = drawn(selected, references(), styles=styles, discoveries=("uniform", "biased"))
+    first, second = figure.axes
+    assert first.get_title() == "Digits, n = 60,\nuniform discovery"
+    assert second.get_title() == "Digits, n = 60,\nbiased discovery"
+    assert line_of(first, "#ff0000")[1] == pytest.approx([30] * 3)
+    assert line_of(second, "#ff0000")[1] == pytest.approx([70] * 3)
+    assert first.get_ylim() == second.get_ylim()
+    # A method that does not run on a discovery has no result there to miss.
+    assert not lines_of(second, "#00ff00", "-") and not lines_of(first, "#0000ff", "-")
+    assert not crosses_of(second, "#00ff00") and not crosses_of(first, "#0000ff")
+    for panel in figure.axes:
+        assert line_of(panel, "#000000")[1] == pytest.approx([25, 25])
+
+
+def test_originals_of_other_makers_are_dotted_and_named():
+    originals = references() + references(values=(0.6,), maker="given")
+    figure = drawn(rows(), originals, makers=("standard", "given"))
+    (panel,) = figure.axes
+    lines = {
+        line.get_linestyle(): line for line in panel.get_lines() if to_hex(line.get_color()) == "#000000"
+    }
+    assert lines["--"].get_ydata() == pytest.approx([25, 25])
+    assert lines[":"].get_ydata() == pytest.approx([60, 60])
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts[2:] == ["None (original)", "None (original, given)"]
+
+
+def test_a_measure_in_a_unit_of_its_own_is_drawn_as_it_is():
+    selected, originals = pd.DataFrame(rows()), pd.DataFrame(references())
+    (panel,) = drawn(selected.assign(margin=123.0), originals.assign(margin=-2.5), measure="margin").axes
+    assert line_of(panel, "#ff0000")[1] == pytest.approx([123] * 3)
+    assert line_of(panel, "#000000")[1] == pytest.approx([-2.5] * 2)
+    assert panel.get_ylabel().replace("\n", " ") == "Margin on triggered test images (points)"
+    bottom, top = panel.get_ylim()
+    assert bottom < -2.5 < 123 < top
+
+
+def test_a_panel_says_where_a_measure_does_not_apply():
+    figure = drawn(rows(), references(), measure="attack_success_rate")
+    (panel,) = figure.axes
+    assert [text.get_text() for text in panel.texts] == ["does not apply"]
+    assert "no result" not in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+@pytest.mark.parametrize(
+    ("manipulation", "measure", "text"),
+    [
+        ("poison", "removal_test", "Accuracy on triggered\ntest images (%)"),
+        ("poison", "utility_test", "Accuracy on test images\nwithout trigger (%)"),
+        ("interclass", "removal_test", "Accuracy on test images of\nthe confused classes (%)"),
+        ("interclass", "removal_train", "Accuracy on manipulated\ntraining images (%)"),
+        ("interclass", "deletion_change", "Deletion change (%)"),
+    ],
+)
+def test_axes_speak_the_words_of_measure_and_manipulation(manipulation, measure, text):
+    selected = pd.DataFrame(rows(manipulation=manipulation)).assign(**{measure: 0.5})
+    figure = drawn(selected, references(manipulation=manipulation), measure, manipulation)
+    assert figure.axes[0].get_ylabel() == text
+
+
+def test_text_of_any_length_is_wrapped():
+    assert wrapped("") == ""
+    assert max(map(len, wrapped("word " * 40 + "x" * 90).splitlines())) <= 30
 
 
 # Axes
@@ -280,14 +395,13 @@ def test_markers_at_0_and_100_percent_are_drawn_in_full_and_no_tick_lies_beyond(
     ],
 )
 def test_percentages_are_written_without_needless_decimals(values, labels):
-    originals = pd.DataFrame(references()).iloc[:0]
-    (panel,) = drawn(rows(values={"eu": values, "cf": values}, seeds=(0,)), originals).axes
+    (panel,) = drawn(rows(values={"eu": values, "cf": values}, seeds=(0,)), []).axes
     assert tick_labels(panel) == labels
 
 
 def test_a_panel_without_any_result_has_an_axis():
     nothing = {"eu": (None, None, None), "cf": (None, None, None)}
-    (panel,) = drawn(rows(values=nothing), pd.DataFrame(references()).iloc[:0]).axes
+    (panel,) = drawn(rows(values=nothing), []).axes
     assert tick_labels(panel) == ["0", "20", "40", "60", "80", "100"]
     assert len(crosses_of(panel, "#ff0000") + crosses_of(panel, "#00ff00")) == 6
 
@@ -329,10 +443,31 @@ def test_every_marker_shows_its_colour():
 
 
 def test_a_figure_can_be_saved_without_an_original(tmp_path):
-    empty = pd.DataFrame(references()).iloc[:0]
-    figure = draw(pd.DataFrame(rows()), empty, "poison", "removal_test", STYLES, {"digits": "Digits"})
-    figure.savefig(tmp_path / "figure.pdf")
+    save(drawn(rows(), []), tmp_path / "figure.pdf")
     assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_run_whose_originals_diverged_is_drawn(tmp_path):
+    made = results(measure=lambda *model: None, manipulations=("poison",))
+    figure = draw(made.selected, made.originals, "poison", "removal_test", made.shown)
+    save(figure, tmp_path / "figure.pdf")
+    (panel,) = figure.axes
+    assert len([line for line in panel.get_lines() if line.get_marker() == "x"]) == len(made.labels)
+    assert not panel.texts
+
+
+def test_a_users_matplotlibrc_does_not_matter(tmp_path):
+    (tmp_path / "matplotlibrc").write_text(
+        "text.usetex: True\nsavefig.bbox: tight\nfont.size: 40\nbackend: TkAgg\nsavefig.transparent: True\n"
+    )
+    program = (
+        f"import sys; sys.path[:0] = ['{ROOT}/workflow/scripts', '{ROOT}/tests']\n"
+        "from pathlib import Path; from redress.report.figures import PAPER; import test_figures as t\n"
+        "with t.paper(**PAPER): t.save(t.drawn(t.rows(), t.references()), Path(sys.argv[1]))\n"
+    )
+    for name, folder in (("mine.png", tmp_path), ("default.png", ROOT)):
+        subprocess.run([sys.executable, "-c", program, tmp_path / name], cwd=folder, check=True)
+    assert (tmp_path / "mine.png").read_bytes() == (tmp_path / "default.png").read_bytes()
 
 
 # Styles

@@ -6,7 +6,7 @@ import pytest
 from kills import Siege
 
 pytestmark = [
-    pytest.mark.pipeline,
+    pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc"),
 ]
 

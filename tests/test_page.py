@@ -28,7 +28,7 @@ from PIL import Image
 from sklearn.metrics import auc
 
 import page as script
-from redress.report import page
+from redress.report import findings, page
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -146,14 +146,15 @@ def test_sections_stand_in_the_order_in_which_a_reader_asks():
 
 
 def test_facts_count_what_was_run():
-    root = shown(labels={"digits": "Digits", "b": "Letters"}, sizes=(20, 1000), seeds=(0, 3, 4))
+    labels = {"digits": "Digits", "b": "Letters"}
+    root = shown(labels=labels, sizes=(20, 1000), seeds=(0, 3, 4), manipulations=("poison",))
     facts = dict(zip(map(words, root.findall(".//dt")), map(words, root.findall(".//dd")), strict=True))
     assert facts["Datasets and models"] == "Digits (resnet9), Letters (resnet9)"
     assert "poison with 20 and 1,000 samples of Letters" in facts["Manipulations"]
     assert facts["Methods"] == "EU, SSD, SCRUB"
     assert facts["Known share of the manipulated samples"] == "50, 100 %"
     assert facts["Seeds"] == "3 (0, 3, 4)"
-    originals = 2 * 2 * 2 * 3
+    originals = 2 * 2 * 3
     unlearned = originals * 2 * (1 + 6 + 2)
     assert facts["Models"] == f"{originals} original, {unlearned} unlearned, {originals * 2 * 3} selected"
     assert facts["Hardware"] == "cpu"
@@ -178,7 +179,8 @@ def test_the_command_and_the_whole_config_are_on_the_page():
 
 
 def test_the_leaderboard_is_what_the_raw_rows_give():
-    made = results(labels={"digits": "Digits", "b": "Letters"}, sizes=(20, 40), shares=(0.2, 0.5, 1.0))
+    labels = {"digits": "Digits", "b": "Letters"}
+    made = results(labels=labels, manipulations=("poison",), sizes=(20, 40), shares=(0.2, 0.5, 1.0))
     root = shown(made)
     for dataset, label in made.shown.datasets.items():
         rows = made.selected[made.selected["dataset"] == dataset]
@@ -363,11 +365,18 @@ def test_the_script_makes_the_page_of_a_folder_of_tables(tmp_path, folder):
 
 
 def headline(values, **changes):
-    """The headline of methods whose accuracies are `values`, and the sentences of experiments."""
+    """The headline of methods whose accuracies are `values`, and the sentences about scenarios."""
     methods = {method: {} for method in values if method != "original"}
-    root = shown(methods=methods, measure=fixed(values), **changes)
-    sentences = said(root, "finding")
-    return sentences, [words(element) for element in section(root, "finding").findall(".//li")]
+    made = results(methods=methods, measure=fixed(values), **changes)
+    cells = [sentence for _, said in findings.of_scenarios(made.summary, made.shown) for sentence in said]
+    return findings.headline(made.candidates, made.summary, made.shown), cells
+
+
+def test_the_page_begins_with_the_findings():
+    made = results(manipulations=("poison",))
+    sentences = said(shown(made), "finding")
+    assert sentences == findings.headline(made.candidates, made.summary, made.shown)
+    assert len(sentences) == 2
 
 
 def test_a_method_that_wins_everywhere_is_named():

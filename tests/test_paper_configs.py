@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shlex
 
 import pytest
 import yaml
@@ -9,9 +10,10 @@ from PIL import Image
 from project import ROOT, Project
 from snakemake.utils import update_config
 
-from datasets import cifar10, cifar100
-from redress import plugins
-from redress.experiment import ConfigError, Experiment
+from redress.plan import signatures
+from redress.plan.checks import ConfigError
+from redress.plan.experiment import Experiment
+from redress.plugins.datasets import cifar10, cifar100
 
 PAPER = ["paper-cifar10", "paper-cifar100", "paper-pcam", "paper"]
 
@@ -70,12 +72,37 @@ def merged(*names):
 
 def candidates(experiment, method):
     """The candidates' hyperparameters with the defaults of what they leave out."""
-    defaults = plugins.defaults(plugins.keywords("methods", method, "unlearn"))
+    defaults = signatures.defaults(signatures.keywords("methods", method, "unlearn"))
     return [{**defaults, **given} for given in experiment.candidates(method).values()]
 
 
-def settings(experiment, dataset, manipulation):
-    return json.loads(experiment.settings(dataset, manipulation))
+def told(command):
+    """The options of a command line, read from JSON where they are JSON."""
+    words = shlex.split(command)
+    options = {}
+    for name, value in zip(words[::2], words[1::2], strict=True):
+        try:
+            options[name.removeprefix("--")] = json.loads(value)
+        except ValueError:
+            options[name.removeprefix("--")] = value
+    return options
+
+
+def first_run(experiment, dataset, manipulation):
+    return next(
+        run for run in experiment.runs() if (run.dataset, run.manipulation) == (dataset, manipulation)
+    )
+
+
+def trained_by(experiment, dataset, manipulation):
+    """What the job that trains an original model is told."""
+    original = first_run(experiment, dataset, manipulation).having(maker="standard")
+    return told(experiment.train_job(original))
+
+
+def manipulated_by(experiment, dataset, manipulation):
+    """The settings that the adversary's job is told."""
+    return told(experiment.manipulate_job(first_run(experiment, dataset, manipulation)))["settings"]
 
 
 def pairs(experiment):
@@ -102,7 +129,7 @@ def test_a_config_has_the_datasets_and_manipulations_of_the_protocol(name, expec
 def test_models_and_recipes_are_the_protocols(name):
     experiment = Experiment(merged(name))
     for dataset, manipulation in pairs(experiment):
-        found = settings(experiment, dataset, manipulation)
+        found = trained_by(experiment, dataset, manipulation)
         assert found["model"] == MODELS[dataset]
         assert found["recipe"] == {"steps": STEPS[dataset], **RECIPE}
 
@@ -114,7 +141,7 @@ def test_manipulations_are_the_protocols(name):
         n = [o.n for o in experiment.originals() if (o.dataset, o.manipulation) == (dataset, manipulation)]
         percent = PERCENT[dataset, manipulation]
         assert n == [round(share * TRAINING_SAMPLES[dataset] / 100) for share in percent]
-        found = settings(experiment, dataset, manipulation)["manipulation"]
+        found = manipulated_by(experiment, dataset, manipulation)
         assert found == (POISON if manipulation == "poison" else {"classes": CONFUSED[dataset]})
 
 
@@ -138,8 +165,14 @@ def test_grids_fractions_and_weights_are_the_protocols(name):
     for method, expected in CANDIDATES.items():
         assert candidates(experiment, method) == expected
     assert sum(len(experiment.candidates(method)) for method in experiment.methods) == 61
-    assert [float(fraction) for fraction in experiment.fractions] == [i / 10 for i in range(1, 11)]
-    assert json.loads(experiment.selection_weights) == {"validation_accuracy": 0.5, "deletion_change": 0.5}
+    assert [float(share) for share in experiment.shares] == [i / 10 for i in range(1, 11)]
+    weights = told(experiment.selection_job(next(experiment.originals())))["weights"]
+    assert weights == {"validation_accuracy": 0.5, "deletion_change": 0.5}
+    assert (experiment.makers, experiment.discoveries, experiment.expansions) == (
+        ["standard"],
+        ["uniform"],
+        [],
+    )
 
 
 @pytest.mark.parametrize("name", PAPER)
@@ -147,9 +180,12 @@ def test_data_and_seeds_are_the_protocols(name):
     experiment = Experiment(merged(name))
     assert {o.seed for o in experiment.originals()} == {0}
     for dataset, _ in pairs(experiment):
-        assert experiment.source(dataset) == dataset
-        assert json.loads(experiment.source_settings(dataset)) == {}
-        assert experiment.validation_size(dataset) == 0.2
+        assert told(experiment.prepare_job(dataset)) == {
+            "dataset": dataset,
+            "source": dataset,
+            "settings": {},
+            "validation-size": 0.2,
+        }
     assert not experiment.save_models
 
 
@@ -223,12 +259,12 @@ def test_as_released_for_cifar100_changes_a_class_and_the_steps_too():
         "methods/scrub/grid/steps": 1500,
     }
     experiment = Experiment(config)
-    assert settings(experiment, "cifar100", "interclass")["manipulation"] == {"classes": [47, 53]}
+    assert manipulated_by(experiment, "cifar100", "interclass") == {"classes": [47, 53]}
     assert candidates(experiment, "cf") == [{"steps": 1500}]
     assert candidates(experiment, "badt") == [{"steps": 1500, "kl_reduction": "mean"}]
     assert {(c["steps"], c["ascent_steps"]) for c in candidates(experiment, "scrub")} == {(1500, 100)}
     assert candidates(experiment, "eu") == [{}]
-    assert settings(experiment, "cifar100", "interclass")["recipe"]["steps"] == 6000
+    assert trained_by(experiment, "cifar100", "interclass")["recipe"]["steps"] == 6000
 
 
 def photographs(folder):
@@ -257,13 +293,12 @@ def test_jpeg_files_replace_the_download_and_nothing_else(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     experiment = Experiment(few_samples(config))
     downloaded = Experiment(few_samples(merged("paper-cifar10")))
-    assert experiment.source("cifar10") == "folder"
-    assert json.loads(experiment.source_settings("cifar10")) == {
-        "path": "data/cifar10-jpeg",
-        "image_size": 32,
-    }
+    prepared = told(experiment.prepare_job("cifar10"))
+    assert prepared["source"] == "folder"
+    assert prepared["settings"] == {"path": "data/cifar10-jpeg", "image_size": 32}
     for manipulation in ("poison", "interclass"):
-        assert experiment.settings("cifar10", manipulation) == downloaded.settings("cifar10", manipulation)
+        for said in (trained_by, manipulated_by):
+            assert said(experiment, "cifar10", manipulation) == said(downloaded, "cifar10", manipulation)
     with pytest.raises(ConfigError, match=r"poison\.n: 100 is more than the 60 training samples"):
         Experiment(config)
 
@@ -293,37 +328,32 @@ def unlearning(planned):
     return {rule: count for rule, count in planned.items() if rule.startswith("unlearn_")}
 
 
-@pytest.mark.pipeline
-@pytest.mark.parametrize(
-    ("name", "originals", "unlearned"),
-    [
-        ("paper-cifar10", 6, 3_660),
-        ("paper-cifar100", 6, 3_660),
-        ("paper-pcam", 3, 1_830),
-        ("paper", 12, 7_320),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "originals", "unlearned"), [("paper-pcam", 3, 1_830), ("paper", 12, 7_320)])
 def test_the_papers_numbers_of_models_are_planned(project, name, originals, unlearned):
     planned = project.planned(*files(name), "--config", ONE_PER_JOB)
-    assert planned["train"] == planned["manipulate"] == planned["evaluate"] == originals
+    for rule in ("manipulate", "train", "selection", "measure"):
+        assert planned[rule] == originals
     assert sum(unlearning(planned).values()) == unlearned
     assert unlearning(planned) == {
         f"unlearn_{method}": originals * 10 * len(CANDIDATES[method]) for method in CANDIDATES
     }
+    assert planned["discover"] == originals * 10
     assert planned["importance"] == originals * (1 + 10)
-    assert planned["selection"] == originals * 10 * len(CANDIDATES)
 
 
-@pytest.mark.pipeline
+@pytest.mark.slow
 def test_ssd_and_scrub_are_one_job_for_each_deletion_set(project):
     planned = project.planned(*files("paper-cifar10", "as_released"))
     assert unlearning(planned) == {f"unlearn_{method}": 6 * 10 for method in CANDIDATES}
 
 
-@pytest.mark.pipeline
+@pytest.mark.slow
 def test_laid_over_files_reach_the_jobs(project):
+    original = "results/runs/cifar100/interclass/n500/seed0/standard"
+    candidate = "unlearn/badt/uniform/1.0/kl_reduction=mean,steps=1500.safetensors"
     done = project.snakemake(
-        "results/runs/cifar100/interclass/n500/seed0/selection/badt/1.0.json",
+        f"{original}/{candidate}",
         "--dry-run",
         "--printshellcmds",
         *files("paper-cifar100", "as_released", "as_released-cifar100"),
@@ -334,7 +364,7 @@ def test_laid_over_files_reach_the_jobs(project):
     assert '"steps": 1500' in commands
 
 
-@pytest.mark.pipeline
+@pytest.mark.slow
 def test_cifar10_from_jpeg_files_is_planned(project):
     photographs(project.folder / "data/cifar10-jpeg")
     few = "datasets={cifar10: {manipulations: {poison: {n: [10]}, interclass: {n: [10]}}}}"

@@ -6,14 +6,14 @@ import time
 
 import pandas as pd
 import pytest
-from project import FINAL, TINY, Project
+from project import MEASURED_AGAIN, TINY, Project
 
 SLEEPER = '''
 """A method that takes its time."""
 
 import time
 
-from redress.task import Task
+from redress.developer.task import Task
 
 
 def unlearn(task: Task, *, seconds: float):
@@ -26,7 +26,7 @@ HUNGRY = '''
 
 import time
 
-from redress.task import Task
+from redress.developer.task import Task
 
 
 def unlearn(task: Task, *, megabytes: int):
@@ -51,7 +51,7 @@ def has_cluster():
 
 
 pytestmark = [
-    pytest.mark.pipeline,
+    pytest.mark.slow,
     pytest.mark.skipif(not has_cluster(), reason="no SLURM cluster; as root, `bash .ci/slurm` makes one"),
 ]
 
@@ -59,8 +59,8 @@ pytestmark = [
 @pytest.fixture
 def project(tmp_path):
     project = Project.copy(tmp_path / "project")
-    (project.folder / "workflow/scripts/methods/sleeper.py").write_text(SLEEPER)
-    (project.folder / "workflow/scripts/methods/hungry.py").write_text(HUNGRY)
+    (project.folder / "workflow/scripts/redress/plugins/methods/sleeper.py").write_text(SLEEPER)
+    (project.folder / "workflow/scripts/redress/plugins/methods/hungry.py").write_text(HUNGRY)
     config = copy.deepcopy(TINY)
     config["deletion_fractions"] = [1.0]
     del config["datasets"]["digits"]["manipulations"]["interclass"]
@@ -70,8 +70,7 @@ def project(tmp_path):
     # More than the memory it is first given, not more than twice that.
     config["methods"]["hungry"] = {"grid": {"megabytes": 1400}}
     config["resources"] = {
-        stage: {"mem_mb": 1500, "runtime": 1}
-        for stage in ("prepare", "train", "evaluate", "importance", "unlearn")
+        stage: {"mem_mb": 1500, "runtime": 1} for stage in ("prepare", "train", "importance", "unlearn")
     }
     project.configure(config)
     return project
@@ -114,7 +113,8 @@ def test_a_grid_runs_on_slurm_to_its_figures_through_a_killed_and_a_timed_out_jo
     # prepare, the group around the original, ssd, and twice each of cf, sleeper and hungry
     assert len(seen) == 9
     # Stages that are nothing but bookkeeping do not become SLURM jobs.
-    assert not [job for job in seen.values() if any(rule in job[2] for rule in ("selection", *FINAL))]
+    light = ("manipulate", "discover", *MEASURED_AGAIN)
+    assert not [job for job in seen.values() if any(rule in job[2] for rule in light)]
     selected = pd.read_csv(project.folder / "results/tables/selected.csv")
     assert list(selected["method"]) == ["cf", "ssd", "sleeper", "hungry"]
     assert (project.folder / "results/figures/figure2_poison_removal.png").exists()

@@ -3,25 +3,23 @@
 import html
 import json
 import re
-import shutil
 
 import pytest
 from project import ROOT, TINY, Project
 from test_pipeline import FIGURES
 
-from redress.experiment import FIGURES as SHOWN
+from redress.plan.experiment import FIGURES as SHOWN
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("snakemake_report")]
 
 
 @pytest.fixture(scope="module")
-def report(finished):
+def report(finished, tmp_path_factory):
     """The HTML, made where the network cannot be reached."""
+    project = finished.duplicate(tmp_path_factory.mktemp("report") / "project")
     nowhere = {f"{kind}_proxy": "http://127.0.0.1:9" for kind in ("http", "https")}
-    finished.run("env", *(f"{k}={v}" for k, v in nowhere.items()), "snakemake", "--report", "report.html")
-    path = finished.folder / "report.html"
-    yield path.read_text()
-    path.unlink()
+    project.run("env", *(f"{k}={v}" for k, v in nowhere.items()), "snakemake", "--report", "report.html")
+    return (project.folder / "report.html").read_text()
 
 
 def embedded(report, name):
@@ -80,10 +78,9 @@ def test_the_report_introduces_itself_and_needs_nothing_from_elsewhere(report):
 
 def test_another_manipulation_has_the_general_captions(tmp_path):
     project = Project.copy(tmp_path)
-    plugins = project.folder / "workflow/scripts/manipulations"
-    shutil.copy(plugins / "poison.py", plugins / "another.py")
     config = {**TINY, "methods": {"cf": {"grid": {"steps": 2}}}, "deletion_fractions": [1.0]}
-    digits = {**TINY["datasets"]["digits"], "manipulations": {"another": {"n": [20], "patch_size": 2}}}
+    another = {"use": "poison", "n": [20], "patch_size": 2}
+    digits = {**TINY["datasets"]["digits"], "manipulations": {"another": another}}
     project.configure({**config, "datasets": {"digits": digits}})
     project.snakemake()
     project.snakemake("--report", "report.html")

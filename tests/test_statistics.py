@@ -5,30 +5,46 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from made_up import margin, noise, results
 from scipy import stats
 from sklearn.metrics import auc
 
-from redress.statistics import COLUMNS, FEWEST_SEEDS, interval, spread, summarise, tail
+from redress.formats.measures import measures
+from redress.referee import statistics
+from redress.referee.statistics import COLUMNS, DERIVED, FEWEST_SEEDS, interval, spread, tail
 
+STANDARD = measures()
 SCENARIO = {"dataset": "digits", "model": "resnet9", "manipulation": "poison", "n_manipulated": 60}
 
 
-def tables(values, seeds=(0, 1), original=(0.1, 0.9, 0.2), scenario=SCENARIO, seconds=None):
-    """candidates.csv and selected.csv with one candidate each.
+def tables(
+    values, seeds=(0, 1), original=(0.1, 0.9, 0.2), scenario=SCENARIO, seconds=None, maker="standard", **names
+):
+    """candidates.csv and selected.csv with one candidate each; of measures only three have values.
 
-    `values` maps a method to {share: (removal, utility, healed)} or to a function of the seed.
+    `values` maps a method to {share: (removal, utility, healed)} or to a function of the seed. `names` are
+    `discovery` and `expansion`.
     """
     columns = ("removal_test", "utility_test", "removal_train")
 
-    def row(method, seed, share, measured, duration=(math.nan, math.nan)):
+    def row(method, seed, share, measured, duration=(math.nan, math.nan), **names):
         alive = math.nan if math.isnan(measured[0]) else 0.9
-        names = {**scenario, "method": method, "seed": seed, "deletion_fraction": share}
+        names = {"discovery": None, "expansion": None, **names}
+        names |= {**scenario, "maker": maker, "method": method, "seed": seed, "deletion_fraction": share}
         times = dict(zip(("unlearn_seconds", "preparation_seconds"), duration, strict=True))
-        return {**names, **dict(zip(columns, measured, strict=True)), "validation_accuracy": alive, **times}
+        found = {**dict.fromkeys(STANDARD, math.nan), **dict(zip(columns, measured, strict=True))}
+        return {**names, **found, "validation_accuracy": alive, **times}
 
     originals = [row("original", seed, math.nan, original) for seed in seeds]
     selected = [
-        row(method, seed, share, measured, (seconds or {}).get(method, (1.0, 0.0)))
+        row(
+            method,
+            seed,
+            share,
+            measured,
+            (seconds or {}).get(method, (1.0, 0.0)),
+            **{"discovery": "uniform", **names},
+        )
         for method, curve in values.items()
         for seed in seeds
         for share, measured in (curve(seed) if callable(curve) else curve).items()
@@ -36,14 +52,28 @@ def tables(values, seeds=(0, 1), original=(0.1, 0.9, 0.2), scenario=SCENARIO, se
     return pd.DataFrame(originals + selected), pd.DataFrame(selected)
 
 
+def joined(*parts):
+    """Several of these in one; rows that are there twice, as originals are, count once."""
+    return tuple(pd.concat(part).drop_duplicates() for part in zip(*parts, strict=True))
+
+
+def summarise(candidates, selected, makers=("standard",)):
+    return statistics.summarise(candidates, selected, STANDARD, makers)
+
+
 def only(summary, measure, method, **where):
     """The one row of `measure` and `method`; what is not named is empty."""
     rows = summary[(summary["measure"] == measure) & (summary["method"] == method)]
-    for column in ("manipulation", "n_manipulated", "deletion_fraction"):
+    for column in ("manipulation", "n_manipulated", "discovery", "deletion_fraction"):
         wanted = where.get(column)
         rows = rows[rows[column].isna() if wanted is None else rows[column] == wanted]
+    if "maker" in where:
+        rows = rows[rows["maker"] == where["maker"]]
     (row,) = rows.to_dict("records")
     return row
+
+
+CURVE = {"manipulation": "poison", "n_manipulated": 60, "discovery": "uniform"}
 
 
 CURVES = {
@@ -77,7 +107,7 @@ def test_the_interval_of_zeros_and_a_one_has_binomial_quantiles():
 def test_intervals_hold_the_true_mean_about_as_often_as_they_say():
     generator = np.random.default_rng(3)
     for n, least in ((FEWEST_SEEDS, 0.91), (10, 0.93)):
-        bounds = [interval(generator.normal(size=n)) for _ in range(2000)]
+        bounds = [interval(generator.normal(size=n)) for _ in range(1000)]
         assert least < np.mean([low <= 0 <= high for low, high in bounds]) < 0.97
 
 
@@ -114,14 +144,14 @@ def test_summary_measures_by_hand():
 def test_the_area_is_that_of_the_known_part_of_the_curve():
     curves = {"cf": {0.25: (0.3, 0.9, 0.5), 0.5: (0.5, 0.9, 0.5)}}
     summary = summarise(*tables(curves))
-    area = only(summary, "discovery_area", "cf", manipulation="poison", n_manipulated=60)["mean"]
+    area = only(summary, "discovery_area", "cf", **CURVE)["mean"]
     assert area == pytest.approx((0.25 * 0.2 + 0.25 * 0.4) / 0.5)
 
 
 def test_all_manipulations_of_a_dataset_weigh_by_their_cells():
     confusion = {**SCENARIO, "manipulation": "interclass", "n_manipulated": 120}
     parts = [tables(CURVES), tables({"eu": {1.0: (0.5, 0.5, 0.2)}}, scenario=confusion)]
-    summary = summarise(*(pd.concat(part) for part in zip(*parts, strict=True)))
+    summary = summarise(*joined(*parts))
     row = only(summary, "utility_times_healed", "eu")
     assert row["mean"] == pytest.approx((0.4 + 0.9 + 0.1) / 3)
     assert only(summary, "utility_times_healed_worst", "eu")["mean"] == pytest.approx(0.1)
@@ -141,7 +171,7 @@ def test_differences_are_paired_by_seed():
         "ssd": lambda seed: {1.0: (0.1 * seed + 0.13 + 0.01 * (seed % 2), 0.9, 0.5)},
     }
     summary = summarise(*tables(curves, seeds=range(6)))
-    row = only(summary, "removal_test", "ssd", manipulation="poison", n_manipulated=60, deletion_fraction=1.0)
+    row = only(summary, "removal_test", "ssd", deletion_fraction=1.0, **CURVE)
     by_seed = np.array([0.03, 0.04] * 3)
     assert row["difference_to_eu"] == pytest.approx(by_seed.mean())
     bounds = (row["difference_to_eu_low"], row["difference_to_eu_high"])
@@ -220,3 +250,122 @@ def test_the_order_of_rows_changes_nothing():
     one = summarise(candidates, selected).sort_values(keys, ignore_index=True)
     other = summarise(shuffled[1], shuffled[0]).sort_values(keys, ignore_index=True)
     pd.testing.assert_frame_equal(one, other)
+
+
+# Makers, discoveries, expansions, and measures of any kind
+
+
+def test_every_row_has_its_unit():
+    summary = summarise(*tables(CURVES))
+    units = dict(zip(summary["measure"], summary["unit"], strict=True))
+    assert {units[name] for name in ("removal_test", "utility_test", "validation_accuracy")} == {"fraction"}
+    assert {name: units[name] for name in DERIVED} == {
+        "utility_times_healed": "fraction",
+        "utility_times_healed_worst": "fraction",
+        "discovery_area": "fraction",
+        "utility_lost_points": "points",
+        "unlearn_seconds": "seconds",
+        "speedup_over_eu": "ratio",
+        "grid_seconds": "seconds",
+    }
+
+
+def test_a_method_is_compared_with_the_original_that_it_started_from():
+    brought = tables({"other": {1.0: (0.9, 0.7, 0.8)}}, original=(0.6, 0.8, 0.5), maker="given")
+    summary = summarise(*joined(tables(CURVES), brought), makers=("standard", "given"))
+    cell = {**CURVE, "deletion_fraction": 1.0}
+    for method, maker, gained in (("eu", "standard", 0.9), ("other", "given", 0.3)):
+        row = only(summary, "removal_test", method, **cell)
+        assert (row["maker"], row["difference_to_original"]) == (maker, pytest.approx(gained))
+    assert only(summary, "removal_test", "other", **cell)["difference_to_eu"] == pytest.approx(-0.1)
+    originals = summary.query("method == 'original' and measure == 'removal_test' and deletion_fraction == 1")
+    assert dict(zip(originals["maker"], originals["mean"], strict=True)) == {"standard": 0.1, "given": 0.6}
+
+
+def test_the_curve_of_a_method_starts_at_its_own_original():
+    shares = {0.5: (0.8, 0.7, 0.8), 1.0: (1.0, 0.7, 0.8)}
+    brought = tables({"other": shares}, original=(0.6, 0.8, 0.5), maker="given")
+    summary = summarise(*joined(tables(CURVES), brought), makers=("standard", "given"))
+    assert only(summary, "discovery_area", "other")["mean"] == pytest.approx(auc([0, 0.5, 1], [0.6, 0.8, 1]))
+    assert only(summary, "utility_lost_points", "other")["mean"] == pytest.approx(10)
+    assert only(summary, "discovery_area", "eu")["mean"] == pytest.approx(0.5 * 0.15 + 0.5 * 0.6)
+
+
+def test_discoveries_are_cells_of_their_own():
+    found, biased = ({"eu": {1.0: (removal, 0.9, 1.0)}} for removal in (1.0, 0.4))
+    summary = summarise(*joined(tables(found), tables(biased, discovery="biased")))
+    for discovery, removal in (("uniform", 1.0), ("biased", 0.4)):
+        where = {**CURVE, "discovery": discovery}
+        assert only(summary, "removal_test", "eu", deletion_fraction=1.0, **where)["mean"] == removal
+        assert only(summary, "discovery_area", "eu", **where)["mean"] == pytest.approx((removal + 0.1) / 2)
+    assert only(summary, "discovery_area", "eu")["mean"] == pytest.approx((0.55 + 0.25) / 2)
+
+
+def test_a_method_counts_where_it_runs_and_is_ranked_where_all_do():
+    both = {"eu": {1.0: (1.0, 0.9, 1.0)}, "cf": {1.0: (0.5, 0.8, 0.5)}}
+    some = {**both, "ssd": {1.0: (0.7, 0.5, 0.8)}}
+    seeds = range(6)
+    summary = summarise(*joined(tables(both, seeds), tables(some, seeds, discovery="biased")))
+    overall = only(summary, "utility_times_healed", "ssd")
+    assert (overall["mean"], overall["missing_seeds"]) == (pytest.approx(0.4), 0)
+    assert math.isnan(overall["best_rank"])
+    assert [only(summary, "utility_times_healed", method)["best_rank"] for method in both] == [1, 2]
+    there = {**CURVE, "discovery": "biased", "deletion_fraction": 1.0}
+    assert only(summary, "removal_test", "ssd", **there)["best_rank"] == 2
+    assert not len(summary.query("method == 'ssd' and discovery == 'uniform'"))
+    # EU where ssd runs, not everywhere.
+    assert overall["difference_to_eu"] == pytest.approx(0.4 - 0.9)
+
+
+def test_a_grown_deletion_set_is_compared_with_the_plain_one():
+    grown = tables({"eu_grown": {1.0: (0.6, 0.9, 0.6)}}, expansion="neighbours")
+    summary = summarise(*joined(tables({"eu": {1.0: (0.4, 0.9, 0.4)}}), grown))
+    row = only(summary, "removal_test", "eu_grown", deletion_fraction=1.0, **CURVE)
+    assert (row["expansion"], row["difference_to_eu"]) == ("neighbours", pytest.approx(0.2))
+    assert only(summary, "utility_times_healed", "eu_grown")["expansion"] == "neighbours"
+    assert pd.isna(only(summary, "utility_times_healed", "eu")["expansion"])
+
+
+def test_a_measure_that_somebody_adds_is_summed_up_in_its_direction():
+    def measured(method, settings, place):
+        height = {"original": 1.0, "eu": 3.5}.get(method, 20)
+        return {**noise(method, settings, place), "margin": height + place["seed"]}
+
+    summary = results(extra=[margin], measure=measured, seeds=range(5), manipulations=("poison",)).summary
+    where = {**CURVE, "n_manipulated": 20, "deletion_fraction": 1.0}
+    row = only(summary, "margin", "eu", **where)
+    assert (row["unit"], row["mean"], row["difference_to_original"]) == ("points", 5.5, 2.5)
+    assert row["best_rank"] == row["worst_rank"] == 3
+    assert only(summary, "margin", "original", **where)["mean"] == 3
+
+
+def test_what_does_not_apply_has_no_row():
+    summary = results(clean_label=("interclass",)).summary
+    rows = summary[summary["measure"].isin(["deletion_change", "attack_success_rate"])]
+    assert set(rows["manipulation"]) == {"poison"}
+    # Nobody is undiscovered where all are known; the original has been told of none.
+    rows = summary.query("measure == 'removal_train_undiscovered' and deletion_fraction == 1")
+    assert set(rows["method"]) == {"original"}
+
+
+@pytest.mark.parametrize("alive", ["methods", "nothing"])
+def test_where_originals_diverged_there_are_rows_without_values(alive):
+    nothing = (math.nan,) * 3
+    curves = CURVES if alive == "methods" else {method: {0.5: nothing, 1.0: nothing} for method in CURVES}
+    summary = summarise(*tables(curves, original=nothing))
+    for measure in ("utility_times_healed", "discovery_area", "utility_lost_points"):
+        row = only(summary, measure, "original")
+        assert (row["seeds"], row["missing_seeds"]) == (0, 2)
+        assert math.isnan(row["mean"])
+    mean = only(summary, "utility_times_healed", "eu")["mean"]
+    assert math.isnan(mean) if alive == "nothing" else mean == pytest.approx((0.8 * 0.5 + 0.9) / 2)
+    assert math.isnan(only(summary, "utility_lost_points", "eu")["mean"])
+    cell = only(summary, "removal_test", "original", deletion_fraction=0.5, **CURVE)
+    assert (cell["seeds"], cell["missing_seeds"]) == (0, 2)
+
+
+def test_a_cell_where_nothing_survived_is_not_left_out_of_the_mean():
+    nothing = (math.nan,) * 3
+    summary = summarise(*tables({"eu": {0.5: nothing, 1.0: (1.0, 0.9, 1.0)}}, original=nothing))
+    row = only(summary, "utility_times_healed", "eu")
+    assert (row["seeds"], row["missing_seeds"]) == (0, 2)

@@ -561,7 +561,7 @@ def test_a_record_says_what_its_model_was_made_from_and_no_more(poisoned):
     assert set(made_from) == {
         "pictures",
         "training_set",
-            "probes",
+        "probes",
         "deletion_set",
         "original",
         "training_set fisher_batch",

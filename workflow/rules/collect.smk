@@ -14,9 +14,8 @@ rule collect:
     conda:
         "../../envs/results.yaml"
     params:
-        script=script("collect"),
+        start=lambda wc, output: script("collect"),
         told=experiment.collect_job(TABLES),
-        also="",
         sources=experiment.sources("collect"),
     shell:
         JOB

@@ -1,5 +1,6 @@
 """What the stages share: the checked config, the paths of results, and how a job is started."""
 
+import gc
 import os
 import shlex
 import sys
@@ -9,6 +10,10 @@ from pathlib import Path
 
 import yaml
 from snakemake.utils import update_config
+
+# A plan is hundreds of thousands of objects that all stay: looking again and again which of them could go
+# takes a fifth of the time. On again before jobs start (see `onstart`).
+gc.disable()
 
 ROOT = Path(workflow.current_basedir).parent.parent
 SCRIPTS = ROOT / "workflow" / "scripts"
@@ -95,17 +100,12 @@ def checked_experiment(config):
 
 
 def script(name, preloaded=False):
-    """The path of a script as a rule's parameter, after that of preloaded.py if it is to start that way.
-
-    Takes `output` so that Snakemake does not track it: moving the project is no reason to run it again.
-    """
+    """The path of a script, after that of preloaded.py if it is to start that way."""
     names = ["redress/launch/preloaded", name] if preloaded else [name]
-    return lambda wildcards, output: " ".join(
-        os.path.relpath(SCRIPTS / f"{name}.py") for name in names
-    )
+    return " ".join(os.path.relpath(SCRIPTS / f"{name}.py") for name in names)
 
 
-JOB = "python {params.script} {params.told} {params.also} > {log} 2>&1"
+JOB = "python {params.start} {params.told} > {log} 2>&1"
 
 
 def job(name, tell, sources, preloaded=False, candidates=None, **names):
@@ -113,22 +113,25 @@ def job(name, tell, sources, preloaded=False, candidates=None, **names):
 
     `told` is what `tell`, a method of the experiment, says to the job of these wildcards and `names`, and
     `sources`, of the wildcards, are a fingerprint of its code: where either changes, the job runs again.
-    What stands in `also` is no reason: what the record says of config and code, and which candidates of a
-    method (`candidates`) are carried, for each one's file name holds its hyperparameters.
+    What stands in `start` is no reason: where the script is (a project may be moved), what the record says
+    of config and code, and which candidates of a method (`candidates`) are carried, for each one's file
+    name holds its hyperparameters.
     """
 
-    def also(wildcards, output):
-        made_by = {**experiment.made_by, "sources": sources(wildcards)}
-        said = experiment.arguments(Identity(""), made_by=made_by)
-        if candidates is None:
-            return said
-        files = [os.path.basename(path).removesuffix(".safetensors") for path in output]
-        return f"{said} {experiment.hyperparameters(candidates, files)}"
+    @cache
+    def start(fingerprint, *carried):
+        made_by = {**experiment.made_by, "sources": fingerprint}
+        said = f"{script(name, preloaded)} {experiment.arguments(Identity(''), made_by=made_by)}"
+        return f"{said} {experiment.hyperparameters(candidates, carried)}" if carried else said
+
+    def started(wildcards, output):
+        files = output if candidates else []
+        carried = (os.path.basename(path).removesuffix(".safetensors") for path in files)
+        return start(sources(wildcards), *carried)
 
     return {
-        "script": script(name, preloaded),
+        "start": started,
         "told": lambda wildcards: tell(Identity(**{**wildcards, **names})),
-        "also": also,
         "sources": sources,
     }
 
@@ -209,7 +212,11 @@ def intermediates():
     is not missed while what was made from it, by then outdated, is still there.
     """
     return [
-        *(run.path(kind) for run in experiment.runs() for kind in ("training_set", "probes", "truth")),
+        *(
+            run.path(kind)
+            for run in experiment.runs()
+            for kind in ("training_set", "probes", "truth")
+        ),
         *original_files("original", "predictions", "selection", "measures"),
         *(path for original in experiment.originals() for path in jobs_results(original)),
     ]
@@ -277,6 +284,7 @@ def table_files():
 
 
 onstart:
+    gc.enable()
     # The default limit of 100 job starts a second leaves a timer behind for every finished job, each of
     # which then wakes the scheduler once a second: after 100 jobs it takes half a core. A local run needs
     # no such limit, because --cores is one.

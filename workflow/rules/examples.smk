@@ -20,9 +20,8 @@ rule examples:
     conda:
         "../../envs/results.yaml"
     params:
-        script=script("examples"),
+        start=lambda wc, output: f"{script('examples')} --output {output}",
         told=lambda wc: experiment.examples_job(wc.dataset, wc.manipulation),
-        also=lambda wc, output: f"--output {output}",
         sources=experiment.sources("examples"),
     shell:
         JOB

@@ -9,10 +9,10 @@ if experiment.expansions:
             PLACES["deletion_set"].replace("{expansion}", PLAIN),
         output:
             PLACES["deletion_set"],
-        wildcard_constraints:
-            expansion="|".join(experiment.expansions),
         log:
             f"{ORIGINAL_LOGS}/deletion_sets/{{expansion}}/{{discovery}}/{{share}}.log",
+        wildcard_constraints:
+            expansion="|".join(experiment.expansions),
         resources:
             gpu=gpus,
             mem_mb=growing("expand", "mem_mb"),

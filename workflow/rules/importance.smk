@@ -6,7 +6,9 @@ use rule train as importance with:
         PLACES["training_set"],
         PLACES["original"],
         deletion=lambda wc: (
-            [] if wc.over == WHOLE else expand(f"{ORIGINAL}/deletion_sets/{{over}}.safetensors", **wc)
+            []
+            if wc.over == WHOLE
+            else expand(f"{ORIGINAL}/deletion_sets/{{over}}.safetensors", **wc)
         ),
     output:
         PLACES["importance"],

@@ -14,8 +14,6 @@ rule measure:
     conda:
         "../../envs/training.yaml"
     params:
-        **job(
-            "measure", experiment.measure_job, lambda wc: experiment.measure_sources("measure")
-        ),
+        **job("measure", experiment.measure_job, lambda wc: experiment.measure_sources("measure")),
     shell:
         JOB

@@ -11,10 +11,9 @@ rule page:
     conda:
         "../../envs/results.yaml"
     params:
-        script=script("page"),
-        told=experiment.page_job(TABLES, "results/figures", "results/report.html"),
         # Of the config only what matters to results makes them again, and the page with them.
-        also=lambda wc, input: experiment.page_also(COMMAND, input.examples),
+        start=lambda wc, input: f"{script('page')} {experiment.page_also(COMMAND, input.examples)}",
+        told=experiment.page_job(TABLES, "results/figures", "results/report.html"),
         sources=[experiment.measure_sources("page"), page_parts()],
     shell:
         JOB

@@ -20,9 +20,8 @@ rule plot:
     conda:
         "../../envs/results.yaml"
     params:
-        script=script("plot"),
+        start=lambda wc, output: script("plot"),
         told=experiment.plot_job(TABLES, "results/figures"),
-        also="",
         sources=experiment.measure_sources("plot"),
     shell:
         JOB

@@ -11,14 +11,14 @@ for method in experiment.methods if experiment.save_models else []:
             filled(PLACES["selection"], maker=experiment.maker_of(method)),
         output:
             update(filled(PLACES["model"], method=method, maker=experiment.maker_of(method))),
-        wildcard_constraints:
-            discovery="|".join(experiment.discoveries_of(method)),
         log:
             filled(
                 f"{ORIGINAL_LOGS}/models/{CELL}.log",
                 method=method,
                 maker=experiment.maker_of(method),
             ),
+        wildcard_constraints:
+            discovery="|".join(experiment.discoveries_of(method)),
         conda:
             "../../envs/training.yaml"
         threads: experiment.threads

@@ -10,9 +10,8 @@ rule summarise:
     conda:
         "../../envs/results.yaml"
     params:
-        script=script("summarise"),
+        start=lambda wc, output: script("summarise"),
         told=experiment.summarise_job(TABLES),
-        also="",
         sources=experiment.measure_sources("summarise"),
     shell:
         JOB

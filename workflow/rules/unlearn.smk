@@ -9,10 +9,10 @@ for group in experiment.groups():
             inputs_of_candidates(group.method, group.candidates),
         output:
             group.files(PLACES["candidate"]),
-        wildcard_constraints:
-            discovery="|".join(group.discoveries),
         log:
             group.log(f"{ORIGINAL_LOGS}/unlearn/{CELL}/{{candidate}}.log"),
+        wildcard_constraints:
+            discovery="|".join(group.discoveries),
         conda:
             "../../envs/training.yaml"
         threads: experiment.threads

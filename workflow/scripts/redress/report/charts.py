@@ -51,12 +51,7 @@ def curves(selected: pd.DataFrame, originals: pd.DataFrame, measure: Measure, sh
 
     A method's line breaks where none of its candidates survived. Originals are dashed lines.
     """
-    selected = selected[["method", "deletion_fraction", measure.name]]
-    traces = [
-        _curve(rows, measure.name, measure.unit, method, style)
-        for method, style in shown.styles.items()
-        if len(rows := selected[selected["method"] == method])
-    ]
+    traces = _curves(selected, measure.name, measure.unit, shown)
     for maker, dashes in zip(shown.makers, cycle(DASHES), strict=False):
         values = originals.loc[originals["maker"] == maker, measure.name].dropna()
         if len(values):
@@ -69,11 +64,7 @@ def regrets(selected: pd.DataFrame, shown: Shown) -> Chart:
     """What not knowing costs in a scenario and discovery: the oracle's removal less the selected model's."""
     title = "What the best candidate by test accuracy would have added"
     cost = selected.assign(regret=100 * (selected["oracle_removal_test"] - selected["removal_test"]))
-    traces = [
-        _curve(rows, "regret", "points", method, style)
-        for method, style in shown.styles.items()
-        if len(rows := cost[cost["method"] == method])
-    ]
+    traces = _curves(cost, "regret", "points", shown)
     return _chart(traces, title, SHARE, "points", "points", x_range=(0, 104))
 
 
@@ -223,12 +214,24 @@ def _picked(x: Sequence[Any], y: Sequence[Any], counts: Sequence[int]) -> Trace:
     }
 
 
-def _curve(rows: pd.DataFrame, column: str, unit: str, method: str, style: Style) -> Trace:
-    cells: list[Any] = list(rows.groupby("deletion_fraction")[column])  # by share, ascending
-    means, lows, highs = zip(*(band(own.dropna().to_numpy()) for _, own in cells), strict=True)
+def _curves(rows: pd.DataFrame, column: str, unit: str, shown: Shown) -> list[Trace]:
+    """A curve for each method that has rows."""
+    cells: dict[str, dict[float, np.ndarray]] = {}
+    groups: Any = rows.groupby(["method", "deletion_fraction"])[column]  # shares ascend
+    for (method, share), values in groups:
+        cells.setdefault(method, {})[float(share)] = values.dropna().to_numpy()
+    return [
+        _curve(cells[method], unit, method, style)
+        for method, style in shown.styles.items()
+        if method in cells
+    ]
+
+
+def _curve(cells: Mapping[float, np.ndarray], unit: str, method: str, style: Style) -> Trace:
+    means, lows, highs = zip(*map(band, cells.values()), strict=True)
     return {
         "type": "scatter",
-        "x": [round(100 * float(share), 10) for share, _ in cells],
+        "x": [round(100 * share, 10) for share in cells],
         "y": _rounded(means, unit),
         "error_y": _error(means, lows, highs, unit),
         "mode": "lines+markers",

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -109,17 +109,9 @@ class Explorer:
 
 def render(results: Results) -> str:
     """The page as HTML."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PARTS),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "percent": _percent, "embedded": embedded, "width": width}
     shown, (provenance, not_applying) = results.shown, split_provenance(results.provenance)
     seeds = results.candidates["seed"].nunique()
-    return environment.get_template("page.html.jinja").render(
+    return _template().render(
         r=results,
         style_sheet=(PARTS / "page.css").read_text(encoding="utf-8"),
         script=(PARTS / "page.js").read_text(encoding="utf-8"),
@@ -144,6 +136,19 @@ def render(results: Results) -> str:
         config=yaml.safe_dump(dict(results.config), sort_keys=False, allow_unicode=True),
         plotly=get_plotlyjs(),
     )
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PARTS),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "percent": _percent, "embedded": embedded, "width": width}
+    return environment.get_template("page.html.jinja")
 
 
 def facts(results: Results) -> list[tuple[str, str]]:

@@ -7,9 +7,11 @@ LOCK := requirements.lock
 # The environment remembers the lock it was built from; compared by content, for a checkout renews time stamps.
 BUILT_FROM := $(VENV)/requirements.lock
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+# Tests run in two processes; those that share a costly fixture stay together.
+PYTEST := python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := all
-.PHONY: all env status test bench lint format docs docs-figures rulegraph lock clean help
+.PHONY: all env status test test-all bench lint format docs docs-figures rulegraph lock clean help
 
 all: env ## run the experiment in config.yaml: a page, figures and tables in results/
 	$(RUN) snakemake --cores $(CORES) --resources gpu=1
@@ -33,8 +35,11 @@ rebuild-env:
 status: env ## what would run, and why (of another experiment with ARGS="--configfile FILE")
 	$(RUN) snakemake --dry-run --quiet rules $(ARGS)
 
-test: env ## run the tests (pick some with ARGS="-k selection")
-	$(RUN) python -m pytest $(ARGS)
+test: env ## run all fast tests and one short experiment, in five minutes (pick some with ARGS="-k selection")
+	$(RUN) $(PYTEST) -m "not slow" $(ARGS)
+
+test-all: env ## run every test, in half an hour (ARGS="-m slow": those alone that make test leaves out)
+	$(RUN) $(PYTEST) $(ARGS)
 
 bench: env ## measure speed, in a quarter of an hour on a CPU (pick with ARGS="training_step")
 	$(RUN) python benchmarks/bench.py $(ARGS)
@@ -42,14 +47,14 @@ bench: env ## measure speed, in a quarter of an hour on a CPU (pick with ARGS="t
 lint: env ## check style and types
 	$(RUN) ruff check workflow tests benchmarks docs
 	$(RUN) ruff format --check workflow tests benchmarks docs
-	$(RUN) snakefmt --check Snakefile workflow/rules
+	$(RUN) snakefmt --check Snakefile workflow
 	$(RUN) snakemake --lint
 	$(RUN) mypy
 
 format: env ## put code into the house's format
 	$(RUN) ruff check --fix workflow tests benchmarks docs
 	$(RUN) ruff format workflow tests benchmarks docs
-	$(RUN) snakefmt Snakefile workflow/rules
+	$(RUN) snakefmt Snakefile workflow
 
 docs: env ## write docs/configuration.md anew from the schema and the plugins' signatures
 	$(RUN) python docs/configuration.py
@@ -90,7 +95,7 @@ lock: env ## renew requirements.lock with the newest versions that pyproject.tom
 
 clean: ## delete results (keeping results/README.md) and Snakemake's records
 	mkdir -p results
-	find results -mindepth 1 ! -path results/README.md -delete
+	find results/ -mindepth 1 ! -path results/README.md -delete
 	rm -rf .snakemake
 
 help: ## this list

@@ -37,8 +37,8 @@ WORDS = {
 OWN_WORDS = {"affected": "affected test images", "unaffected": "unaffected test images"}
 PLACE = ["dataset", "manipulation", "n_manipulated"]
 REASONS = {
-    "deletion_change": "the labels of the manipulated samples are right",
-    "attack_success_rate": "the adversary drives no image to a class",
+    "deletion_change": "the manipulated samples kept their true labels",
+    "attack_success_rate": "the attack has no target class",
 }
 
 Values = Mapping[str, float | None]

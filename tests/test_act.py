@@ -150,7 +150,7 @@ def stored(change):
 
 
 REFUSED = {
-    "too few": ({"drawn": (1, 2), "given": (2, 2)}, r"draw\(\) took 2 samples instead of 4"),
+    "too few": ({"drawn": (1, 2), "given": (2, 2)}, r"draw\(\) drew 2 samples instead of 4"),
     "none": ({"drawn": ()}, r"draw\(\): "),
     "repeated": ({"drawn": (5, 1, 2, 5)}, r"draw\(\): names sample 5 more than once"),
     "negative": ({"drawn": (5, -1, 2, 3)}, r"draw\(\): there is no sample -1; they go from 0 to 29"),

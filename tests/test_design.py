@@ -435,7 +435,7 @@ def test_selection_goes_by_validation_accuracy_alone_where_labels_stay(found):
 
 def test_the_page_says_that_and_why_deletion_change_does_not_apply(found):
     text, _ = page(found)
-    reason = "the labels of the manipulated samples are right"
+    reason = "the manipulated samples kept their true labels"
     assert f"Deletion change does not apply to digits, clean_label: {reason}." in text
 
 

@@ -92,7 +92,7 @@ def test_a_truncated_file_is_refused(tmp_path):
     save_file(weights(), path)
     path.write_bytes(path.read_bytes()[:-3])
     assert list(given.problems(path=str(path))) == []  # its header is whole
-    assert f"{path}: is not a whole safetensors file" in refusal(lambda: given.make(TRAINING, path=str(path)))
+    assert f"{path}: is a damaged safetensors file" in refusal(lambda: given.make(TRAINING, path=str(path)))
 
 
 def test_the_file_is_what_the_original_depends_on():

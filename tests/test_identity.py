@@ -155,7 +155,7 @@ def test_another_kind_of_the_same_results_is_refused(kind, wrong, load):
     who = FULL.run if kind in ("training_set", "probes") else FULL.original
     save_arrays(who.path(wrong), {"a": np.arange(3)}, {}, who)
     Path(who.path(wrong)).rename(who.path(kind))
-    with pytest.raises(DamagedFileError, match=f"is the file of other results: {wrong}"):
+    with pytest.raises(DamagedFileError, match=f"holds other results: {wrong}"):
         load(who)
 
 

@@ -108,7 +108,7 @@ def test_where_all_have_diverged_the_file_says_so():
 
 def test_a_selection_without_the_deletion_set_is_named():
     files.write_json(CELL.path("selection"), {"selections": []}, CELL.original)
-    with pytest.raises(DamagedFileError, match=r"selection\.json: selects nothing of "):
+    with pytest.raises(DamagedFileError, match=r"selection\.json: has no selection for "):
         keep()
 
 

@@ -163,7 +163,7 @@ def test_measures_that_do_not_apply_say_so(tmp_path, monkeypatch):
     written(in_doubt=False, target=None)
     done = measured()
     assert list(done["not_applying"]) == ["deletion_change", "attack_success_rate"]
-    assert done["not_applying"]["deletion_change"] == "the labels of the manipulated samples are right"
+    assert done["not_applying"]["deletion_change"] == "the manipulated samples kept their true labels"
     assert [done["candidates"][0][name] for name in done["not_applying"]] == [None, None]
     assert done["selected"][0]["score"] == 0.5  # validation accuracy of 1, weighted as before
 
@@ -209,7 +209,7 @@ def test_a_selection_of_another_grid_is_refused(results, names):
     results.candidate({"a": 3}, GOOD, [0] * 4, probes=([0] * 3, [0] * 4, [0] * 4))
     block = Block("eu", "uniform", "none", ("0.5",), names)
     for wrong in (selections, []):
-        with pytest.raises(DamagedFileError, match=r"selection\.json: is of another experiment"):
+        with pytest.raises(DamagedFileError, match=r"selection\.json: belongs to another experiment"):
             measured([block], selections=wrong)
 
 

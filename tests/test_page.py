@@ -750,7 +750,7 @@ def test_a_measure_that_does_not_apply_has_no_chart_and_a_reason(manifold_page):
     (_, _, what), charts = explorers(manifold_page)["curves"]
     assert "deletion_change" in what
     assert "digits/mark/20|uniform|deletion_change" not in charts
-    reason = "the labels of the manipulated samples are right"
+    reason = "the manipulated samples kept their true labels"
     assert f"Deletion change does not apply to Digits, mark: {reason}." in said(manifold_page, "absent")
     assert not any("apply" in row[0] for row in table(manifold_page, "Provenance"))
 

@@ -19,7 +19,7 @@ from redress.plan.sources import SCRIPTS, closure
 def test_a_script_explains_itself(stage):
     done = Project(ROOT).run("python", f"workflow/scripts/{stage}.py", "--help")
     assert done.returncode == 0
-    assert "what the record says of config and code" in done.stdout
+    assert "what the record says about config and code" in done.stdout
 
 
 def test_every_stage_has_a_script_and_a_rule_file_that_the_snakefile_includes_once():

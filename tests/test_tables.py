@@ -154,7 +154,7 @@ def test_why_a_measure_does_not_apply_is_told_with_the_provenance(collected):
         ("deletion_change", "digits", "mark"),
         ("attack_success_rate", "digits", "mark"),
     }
-    assert "the labels of the manipulated samples are right" in {one["reason"] for one in absent}
+    assert "the manipulated samples kept their true labels" in {one["reason"] for one in absent}
     assert not made_by["item"].str.contains("apply").any()
 
 

@@ -63,9 +63,9 @@ def collect_what_there_is():
         write_missing(missing)
         make_tables_and_page()
     except (OSError, subprocess.CalledProcessError):
-        told = "no tables of the others could be made"
+        told = "no tables could be made of what is finished"
     else:
-        told = f"{INCOMPLETE}/missing.csv lists them, and {INCOMPLETE}/report.html shows the others"
+        told = f"{INCOMPLETE}/missing.csv lists them, and {INCOMPLETE}/report.html shows the rest"
     number = f"{len(missing)} result{' is' if len(missing) == 1 else 's are'} missing"
     print(f"{number}: {told}", file=sys.stderr)
 

@@ -1,1 +1,1 @@
-"""Corrective machine unlearning by parties: an adversary, a developer and a referee, each in a room of its own."""
+"""Corrective machine unlearning by parties: adversary, developer and referee, each in a room of its own."""

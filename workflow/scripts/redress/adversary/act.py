@@ -64,7 +64,7 @@ def act(identity: Identity, use: str, settings: Mapping[str, Any]) -> Act:
     drawn, given = answer
     drawn = check_samples(drawn, len(train), what)
     if len(drawn) != identity.n:
-        raise BadInputError(f"{what} took {len(drawn)} samples instead of {identity.n}")
+        raise BadInputError(f"{what} drew {len(drawn)} samples instead of {identity.n}")
     given = _check_labels(given, len(drawn), len(about["classes"]), what)
 
     def altered(split: str, indices: np.ndarray, labels: np.ndarray) -> Alteration:

@@ -25,7 +25,7 @@ def keep_selected(
     selections = files.read_json(cell.path("selection"), cell.original, "selections")["selections"]
     chosen = [one["selected"] for one in selections if one["cell"] == cell.names]
     if not chosen:
-        raise DamagedFileError(cell.path("selection"), f"selects nothing of {cell.path('model')}")
+        raise DamagedFileError(cell.path("selection"), f"has no selection for {cell.path('model')}")
     (name,) = chosen
     if name is None:
         files.save_arrays(cell.path("model"), {}, {"made_from": None}, cell)

@@ -53,7 +53,7 @@ def read_json(path: str | Path, identity: Identity, *keys: str) -> dict[str, Any
     except ValueError as error:
         raise DamagedFileError(path, "not valid JSON") from error
     if not isinstance(content, dict) or not content.keys() >= {*keys, "sha256"}:
-        raise DamagedFileError(path, "not the record it should be")
+        raise DamagedFileError(path, "is not the kind of record that belongs here")
     if content.pop("sha256") != _digest_of_json(content):
         raise DamagedFileError(path, "its content does not match its SHA-256")
     _check_identity(path, content, identity)
@@ -72,7 +72,7 @@ def _check_identity(path: str | Path, about: Mapping[str, Any], expected: Identi
     if not isinstance(found, dict) or found.keys() != names.keys():
         raise DamagedFileError(path, "is not the kind of result that belongs here")
     other = ", ".join(f"{key} {found[key]}, not {names[key]}" for key in names if found[key] != names[key])
-    raise DamagedFileError(path, f"is another result's file: of {other}")
+    raise DamagedFileError(path, f"belongs to another result: {other}")
 
 
 def _digest_of_json(content: Mapping[str, Any]) -> str:
@@ -140,7 +140,7 @@ def load_arrays(path: str | Path, identity: Identity) -> "tuple[dict[str, np.nda
         about = json.loads(header["about"])
         _check_identity(path, about, identity)
         if identity.kind_at(path) not in (None, about["kind"]):
-            raise DamagedFileError(path, f"is the file of other results: {about['kind']}")
+            raise DamagedFileError(path, f"holds other results: {about['kind']}")
         return arrays, {**about, "seal": header["sha256"]}
     except FileNotFoundError:
         raise

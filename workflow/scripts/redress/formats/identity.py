@@ -56,7 +56,7 @@ class Identity:
     discovery: str | None = None
     """Who found the deletion set: a block of `discoveries`."""
     share: str | None = None
-    """|S_f|/|S_m| as it stands in paths, such as 0.5."""
+    """|S_f|/|S_m| as written in paths, such as 0.5."""
     expansion: str | None = None
     """Who grew the deletion set: a block of `expansions`, or PLAIN."""
     method: str | None = None

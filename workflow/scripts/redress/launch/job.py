@@ -21,10 +21,10 @@ PLACE = {
     "dataset": "its name in config",
     "manipulation": "its name in config",
     "n": "number of manipulated samples, |S_m|",
-    "seed": "what draws and initialisations follow from",
+    "seed": "from which draws and initialisations follow",
     "maker": "who made M_o: its name in config",
     "discovery": "who found S_f: its name in config",
-    "share": "|S_f|/|S_m| as it stands in paths",
+    "share": "|S_f|/|S_m| as written in paths",
     "expansion": "who grew S_f: its name in config, or none",
     "method": "its name in config",
     "importance": "a file in redress/plugins/importances/",
@@ -46,7 +46,7 @@ def parser(description: str | None, *names: str) -> argparse.ArgumentParser:
             f"--{name}", required=True, help=PLACE[name], type=int if name in ("n", "seed") else str
         )
     cli.add_argument(
-        "--made-by", type=json.loads, default={}, help="JSON: what the record says of config and code"
+        "--made-by", type=json.loads, default={}, help="JSON: what the record says about config and code"
     )
     return cli
 

@@ -60,7 +60,7 @@ def run_preloaded(script: str, arguments: list[str]) -> int | str:
     code = int(answer or -signal.SIGKILL)
     if code >= 0 or code == -signal.SIGINT:
         return code % 256
-    return f"error: the job's process was killed by signal {-code}; perhaps memory ran out"
+    return f"error: the job's process was killed by signal {-code}; perhaps the machine ran out of memory"
 
 
 def start_server() -> None:

@@ -52,7 +52,7 @@ def _dotted(path: Iterable[str | int]) -> str:
 
 
 class StrictLoader(yaml.SafeLoader):
-    """YAML's safe loader, but a key that stands twice in a block is an error, as YAML says it is."""
+    """YAML's safe loader, but a key that is given twice in a block is an error, as YAML says it is."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """Raises ConstructorError for the second one of two equal keys."""
@@ -215,7 +215,9 @@ def check_method(name: str, block: Mapping[str, Any], config: Mapping[str, Any])
     path: list[str | int] = ["methods", name]
     use = block.get("use", name)
     if name == "original":
-        raise ConfigError(path, "is what tables call M_o: give the block another name, and `use`")
+        raise ConfigError(
+            path, "is the name of M_o in tables: give the block another name and say `use: original`"
+        )
     check_plugin([*path, "use"] if "use" in block else path, "methods", use)
     discoveries = block.get("discovery", [])
     for key, package, given in (
@@ -247,15 +249,15 @@ def check_measures(files: Iterable[str], weights: Mapping[str, float]) -> None:
     for file in files:
         for name, owner in signatures.measure_names(file).items():
             if name in owners:
-                raise ConfigError(["measures"], f"{file} defines {name}, which another file defines as well")
+                raise ConfigError(["measures"], f"{file} defines {name}, but another file already does")
             owners[name] = owner
     own = [name for name, owner in owners.items() if owner == "developer"]
     for name in weights:
         if name not in own:
-            problem = f"is no measure that a developer has{_did_you_mean(name, own)}"
+            problem = f"is not one of the developer's measures{_did_you_mean(name, own)}"
             raise ConfigError(["selection", name], problem)
     if not any(weights.values()):
-        raise ConfigError(["selection"], "every weight is 0: at least one must be more")
+        raise ConfigError(["selection"], "every weight is 0: at least one must be above 0")
 
 
 def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:

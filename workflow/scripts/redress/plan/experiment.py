@@ -469,7 +469,7 @@ class Experiment:
     def check_machine(self) -> None:
         """Raise ConfigError where this machine cannot run the jobs itself."""
         if self._config["device"] == "cuda" and not has_gpu():
-            raise ConfigError(["device"], "'cuda', but this machine has no NVIDIA GPU: auto or cpu")
+            raise ConfigError(["device"], "'cuda', but this machine has no NVIDIA GPU: use auto or cpu")
 
     def gpus(self, local: bool) -> int:
         """GPUs a training or unlearning job takes: none where it will run on the CPU.
@@ -519,7 +519,7 @@ class Experiment:
             return given
         if given not in classes:
             path = ["datasets", dataset, "manipulations", manipulation, "classes"]
-            raise ConfigError(path, f"there is no class {given!r}: {', '.join(classes)}")
+            raise ConfigError(path, f"there is no class {given!r}; allowed: {', '.join(classes)}")
         return classes.index(given)
 
     # Checks that a schema cannot make
@@ -598,7 +598,7 @@ class Experiment:
             for fraction in self._config["deletion_fractions"]:
                 size, where = round(fraction * n), f"{fraction:g} of the {n} samples of {dataset}'s {name}"
                 if size < 1:
-                    problem = f"{where} rounds to no sample: at least {0.5 / n:.2g}"
+                    problem = f"{where} rounds to 0 samples: use at least {0.5 / n:.2g}"
                     raise ConfigError(["deletion_fractions"], problem)
                 if size >= samples:
                     problem = f"{where} are all {samples} training samples: nothing is left to learn from"

@@ -119,7 +119,9 @@ def measure_all(
         for cell in block.cells(original):
             first, names, selection = len(candidates), block.candidates, chosen.get(cell)
             if selection is None or selection["selected"] not in (None, *names):
-                raise DamagedFileError(original.path("selection"), f"is of another experiment: {cell.names}")
+                raise DamagedFileError(
+                    original.path("selection"), f"belongs to another experiment: {cell.names}"
+                )
             candidates += [referee.of_candidate(cell, name) for name in names]
             known = [at for at in range(first, len(candidates)) if candidates[at][ORACLE_BY] is not None]
             name = selection["selected"]

@@ -27,7 +27,7 @@ def data_root(path: str, name: str) -> Iterator[Path]:
 
     root = Path(path).expanduser()
     socket.setdefaulttimeout(TIMEOUT)
-    log.info("%s: looking into %s, or downloading it to there", name, root.absolute())
+    log.info("%s: looking in %s, and downloading it if it is not there", name, root.absolute())
     try:
         root.mkdir(parents=True, exist_ok=True)
         # What is there can be used from a folder that nobody may write to.
@@ -35,7 +35,7 @@ def data_root(path: str, name: str) -> Iterator[Path]:
             yield root
     except Exception as error:  # torchvision, urllib, tarfile, h5py and gdown each raise their own
         reason = " ".join(str(error).split()) or type(error).__name__
-        problem = f"{name} is not whole there and could not be made so by downloading it"
+        problem = f"{name} is incomplete there and could not be downloaded"
         raise ValueError(f"data_root {root.absolute()}: {problem} ({reason[:300]})") from error
 
 

@@ -47,7 +47,7 @@ class Interclass(Manipulation):
             yield "classes", f"{list(self.classes)} must be classes from 0 to {count - 1}"
             return
         if n % 2:
-            yield "n", f"{n} is odd, but half of the samples come from each class: an even number"
+            yield "n", f"{n} is odd, but half of the samples come from each class: use an even number"
         smallest = min(per_class[c] for c in self.classes)
         if n // 2 > smallest:
             yield "n", f"{n} takes {n // 2} samples a class, but one has {smallest}: at most {2 * smallest}"

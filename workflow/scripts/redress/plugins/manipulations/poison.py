@@ -57,6 +57,6 @@ class Poison(Manipulation):
         yield from super().problems(n, description)
         classes, size = len(description.classes), description.image_size
         if not 0 <= self.target_class < classes:
-            yield "target_class", f"{self.target_class} is no class: 0 to {classes - 1}"
+            yield "target_class", f"{self.target_class} is not a class; allowed: 0 to {classes - 1}"
         if not 1 <= self.patch_size <= size:
-            yield "patch_size", f"{self.patch_size} pixels does not fit: 1 to {size}"
+            yield "patch_size", f"{self.patch_size} pixels do not fit; allowed: 1 to {size}"

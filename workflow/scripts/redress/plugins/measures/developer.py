@@ -15,7 +15,7 @@ def validation_accuracy(seen: Seen) -> float | None:
     label="Deletion change",
     owner="developer",
     applies=lambda seen: seen.labels_in_doubt,
-    otherwise="the labels of the manipulated samples are right",
+    otherwise="the manipulated samples kept their true labels",
 )
 def deletion_change(seen: Seen) -> float | None:
     """Share of S_f whose prediction differs from its given label."""

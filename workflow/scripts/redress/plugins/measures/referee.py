@@ -50,7 +50,7 @@ def utility_test(known: Known) -> float | None:
     label="Attack success rate",
     better="lower",
     applies=lambda known: known.attack_target is not None,
-    otherwise="the adversary drives no image to a class",
+    otherwise="the attack has no target class",
 )
 def attack_success_rate(known: Known) -> float | None:
     """Share of D_m's samples of other classes than the attack's that are predicted as it."""

@@ -52,7 +52,7 @@ def make(training: "Training", *, path: str) -> "nn.Module":
     try:
         model.load_state_dict(load_file(path, device=str(training.device)))
     except SafetensorError as error:
-        raise BadInputError(f"{path}: is not a whole safetensors file: {error}") from error
+        raise BadInputError(f"{path}: is a damaged safetensors file: {error}") from error
     return model
 
 

@@ -14,8 +14,8 @@ from made_up import METHODS, results
 import examples
 import page as script
 from redress.report.figures import PAPER, draw
-from redress.report.paper import paper, save
 from redress.report.page import render
+from redress.report.paper import paper, save
 
 selenium = pytest.importorskip("selenium.webdriver")
 axe = pytest.importorskip("axe_core_python.selenium")
@@ -215,7 +215,10 @@ explorer.querySelectorAll("[data-choice]").forEach((box, number) => {
   box.dispatchEvent(new Event("change"));
 });
 return [...explorer.querySelectorAll(".plot")].filter((plot) => plot.offsetParent)
-  .map((plot) => ({title: plot.previousElementSibling.textContent, data: JSON.parse(JSON.stringify(plot.data))}));
+  .map((plot) => ({
+    title: plot.previousElementSibling.textContent,
+    data: JSON.parse(JSON.stringify(plot.data)),
+  }));
 """
 
 

@@ -336,7 +336,10 @@ def test_the_script_makes_the_page_of_a_folder_of_tables(tmp_path, folder):
                 "methods": [[method, {}] for method in METHODS],
                 "datasets": LABELS,
                 "manipulations": {"poison": WORDS["poison"]},
-                "figures": {"figure2": ["poison", "removal_test"], "not_drawn": ["poison", "utility_test"]},
+                "figures": [
+                    ["figure2", ["poison", "removal_test"]],
+                    ["not_drawn", ["poison", "utility_test"]],
+                ],
                 "measures": ["developer", "referee"],
                 "makers": ["standard"],
                 "discoveries": ["uniform"],

@@ -192,7 +192,7 @@ def test_an_original_that_was_made_anew_is_noticed(results):
 def test_another_candidates_record_is_refused(results):
     first, second = (tiny.CELL.having(method="eu", candidate=f"a={a}").path("candidate") for a in (1, 2))
     shutil.copy(first, second)
-    with pytest.raises(DamagedFileError, match=r"a=2\.safetensors: .*of candidate a=1, not a=2"):
+    with pytest.raises(DamagedFileError, match=r"a=2\.safetensors: .*candidate a=1, not a=2"):
         selected(WEIGHTS)
 
 

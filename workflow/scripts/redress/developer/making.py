@@ -5,16 +5,22 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import nn
 
 from redress.developer.bench import Bench, as_arrays, checked_model
 from redress.developer.margins import MarginLog
 from redress.developer.prediction import Predictor
 from redress.developer.task import Training
 from redress.formats import files
+from redress.formats.errors import BadInputError
 from redress.formats.identity import Identity
 from redress.formats.recipe import Setup
 from redress.launch.device import Stopwatch, device_name, peak_memory_mb
 from redress.plugins import load
+
+
+def _shapes(model: nn.Module) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in model.state_dict().items()}
 
 
 def make_original(
@@ -43,7 +49,10 @@ def make_original(
     make = load("originals", uses["maker"]).make
     with Stopwatch(bench.device) as stopwatch:
         model = make(training, **settings)
-    checked_model(model, f"originals/{uses['maker']}.py: make()")
+    where = f"originals/{uses['maker']}.py: make()"
+    checked_model(model, where)
+    if _shapes(model) != _shapes(training.new_model()):
+        raise BadInputError(f"{where} returned another network than the config's model")
     about = {"train_seconds": stopwatch.seconds, "made_from": bench.seals, "provenance": provenance}
     files.save_arrays(identity.path("original"), as_arrays(model.state_dict()), about, identity)
     log = {"margins": margins.array(len(bench.samples))}

@@ -46,7 +46,7 @@ def select_all(
     """For every deletion set of every block which candidate was selected, and by what.
 
     Measures that do not apply, as deletion change where no label is in doubt, weigh nothing; the others keep
-    their weights. Raises DamagedFileError for a candidate that was not made from the original model, deletion
+    their weights, against them where less is better. Raises DamagedFileError for a candidate that was not made from the original model, deletion
     set and training set that are there, and for any model made with other `settings` (of network, recipe,
     device and threads) than these.
     """
@@ -74,7 +74,11 @@ def select_all(
                 )
 
             nothing = Predictions(given[:0], given[:0], (), {})
-            used = {name: weight for name, weight in weights.items() if measures[name].applies(seen(nothing))}
+            used = {
+                name: measures[name].sign * weight
+                for name, weight in weights.items()
+                if measures[name].applies(seen(nothing))
+            }
             if not any(used.values()):
                 names = " and ".join(weights)
                 raise BadInputError(

@@ -73,6 +73,11 @@ class Measure:
     applies: Callable[..., bool]
     otherwise: str
 
+    @property
+    def sign(self) -> int:
+        """1 where more is better, else -1: what a weight is multiplied by where measures are added up."""
+        return 1 if self.better == "higher" else -1
+
     def of(self, seen: Seen) -> float | None:
         """Its value; None where it does not apply or there is nothing to measure it by.
 

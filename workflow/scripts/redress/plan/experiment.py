@@ -360,14 +360,14 @@ class Experiment:
     def shown(self) -> str:
         """How things look and what they are called in figures and on the page, as JSON.
 
-        Methods are a list of pairs, for their order is that of legends.
+        Methods, datasets and figures are lists of pairs: their order is that of legends, panels and the page.
         """
         return _json(
             {
                 "methods": [[name, block["style"]] for name, block in self._config["methods"].items()],
-                "datasets": {name: block["label"] for name, block in self._config["datasets"].items()},
+                "datasets": [(name, block["label"]) for name, block in self._config["datasets"].items()],
                 "manipulations": self._words(),
-                "figures": self.figures(),
+                "figures": list(self.figures().items()),
                 "measures": self.measure_files,
                 "makers": self.makers,
                 "discoveries": self.discoveries,

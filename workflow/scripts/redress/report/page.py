@@ -322,7 +322,11 @@ def _score(results: Results) -> pd.Series:
     score = pd.Series(0.0, index=candidates.index)
     for name, weight in results.config["selection"].items():
         somewhere = applies[name].transform("count") > 0
-        score += weight * candidates[name].where(somewhere | candidates["validation_accuracy"].isna(), 0)
+        score += (
+            results.shown.measures[name].sign
+            * weight
+            * candidates[name].where(somewhere | candidates["validation_accuracy"].isna(), 0)
+        )
     return score
 
 

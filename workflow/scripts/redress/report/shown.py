@@ -33,9 +33,9 @@ class Shown:
         """From what `redress.plan.experiment.Experiment.shown` says."""
         return cls(
             styles=styles_of(content["methods"]),
-            datasets=content["datasets"],
+            datasets=dict(content["datasets"]),
             words=content["manipulations"],
-            figures={name: tuple(figure) for name, figure in content["figures"].items()},
+            figures={name: tuple(figure) for name, figure in content["figures"]},
             measures=measures(content["measures"]),
             makers=tuple(content["makers"]),
             discoveries=tuple(content["discoveries"]),

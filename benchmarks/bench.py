@@ -21,16 +21,17 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 import jobs
 import loops
 import torch
-from images import Data
+from images import CIFAR10, Data
 
-from redress import files
-from redress.scenario import choose_device, device_name
-from redress.training import has_bfloat16
+from redress.developer.training import has_bfloat16
+from redress.formats.files import atomic
+from redress.launch.device import choose_device, device_name
 
 Result = dict[str, Any]
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace, Data], Result]] = {
     "floor": loops.floor,
+    "peak": loops.peak,
     "training_step": loops.training_step,
     "whole_training": loops.whole_training,
     "evaluation": loops.evaluation,
@@ -40,13 +41,20 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace, Data], Result]] = {
     "planning": jobs.planning,
     "memory": jobs.memory,
 }
+BY_NAME: dict[str, Callable[[argparse.Namespace, Data], Result]] = {"large_plan": jobs.large_plan}
+"""Those that run only when asked for."""
 
 
 def main() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    cli.add_argument("names", nargs="*", metavar="NAME", help=f"which ones: {', '.join(BENCHMARKS)}")
-    cli.add_argument("--data", type=Path, default=ROOT / "results/data/cifar10.safetensors")
+    known = BENCHMARKS | BY_NAME
+    cli.add_argument("names", nargs="*", metavar="NAME", help=f"which ones: {', '.join(known)}")
+    cli.add_argument("--data", type=Path, default=ROOT, help="the project with a prepared CIFAR-10")
+    cli.add_argument("--against", type=Path, help="another checkout, for grid and planning")
+    cli.add_argument("--rounds", type=int, default=1, help="of both of them in turns")
+    cli.add_argument("--plan-seeds", type=int, default=112, help="of large_plan, for 100,000 jobs")
+    cli.add_argument("--memory-batch", type=int, default=512)
     cli.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     cli.add_argument("--threads", type=int, default=cores)
     cli.add_argument("--cores", type=int, default=cores, help="of the run of the default experiment")
@@ -59,14 +67,14 @@ def main() -> None:
     cli.add_argument("--ssd-steps", type=int, default=500, help="of the original model that SSD repairs")
     cli.add_argument("--output", type=Path, default=ROOT / "results/benchmarks.json")
     options = cli.parse_args()
-    unknown = set(options.names) - set(BENCHMARKS)
+    unknown = set(options.names) - set(known)
     if unknown:
-        cli.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+        cli.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     device = choose_device(options.device, options.threads)
     options.batch_size = options.batch_size or (512 if device.type == "cuda" else 128)
     with tempfile.TemporaryDirectory() as folder:
-        real = options.data.exists()
-        data = Data(options.data if real else Path(folder, "noise.safetensors"), device)
+        real = (options.data / CIFAR10.path("pictures")).exists()
+        data = Data(options.data if real else Path(folder), device)
         report: Result = {
             "date": date.today().isoformat(),
             "device": device_name(device),
@@ -81,9 +89,10 @@ def main() -> None:
         print(json.dumps(report, indent=1))
         for name in options.names or BENCHMARKS:
             started = time.perf_counter()
-            report[name] = BENCHMARKS[name](options, data)
+            report[name] = known[name](options, data)
             print(f"\n{name} ({time.perf_counter() - started:.0f} s)\n{json.dumps(report[name], indent=1)}")
-            files.write_json(options.output, report)
+            with atomic(options.output) as temporary:
+                temporary.write_text(json.dumps(report, indent=1) + "\n")
     print(f"\nSaved in {options.output}")
 
 

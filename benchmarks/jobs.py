@@ -40,12 +40,13 @@ sys.exit(code)
 of its own, and a small one, for Linux counts what a process was before it became the command."""
 
 CELL = Identity("cifar10", "poison", 1000, 0, "standard", "uniform", "0.5", PLAIN)
-WHO_IMPORTANCE = {"importance": "fisher_batch"}
 
 Result = dict[str, Any]
 
 
-def experiment(width: int, recipe: dict[str, int], methods: dict[str, Any], options: argparse.Namespace) -> Any:
+def experiment(
+    width: int, recipe: dict[str, int], methods: dict[str, Any], options: argparse.Namespace
+) -> Any:
     """An experiment on poisoned images in the shape of CIFAR-10."""
     dataset = {
         "model": {"name": "resnet9", "width": width},

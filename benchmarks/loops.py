@@ -9,16 +9,22 @@ from typing import Any
 import numpy as np
 import plain
 import torch
-from images import Data
+from images import Data, clean_training_set, noise
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from models import resnet9, wideresnet
-from redress.evaluation import BATCH
-from redress.recipe import Recipe
-from redress.training import Descent, autocast, task_loss, train
+from redress.developer.prediction import BATCH
+from redress.developer.training import Descent, autocast, has_bfloat16, task_loss, train
+from redress.developer.training_set import TrainingSet, normaliser
+from redress.formats.recipe import Recipe
+from redress.plugins.models import resnet9, wideresnet
 
 WARM_UP = 3  # steps
 WIDTHS = {"ResNet-9": 64, "ResNet-9 of width 8": 8}
+SHARE_WIDTHS = (64, 32, 16, 8)
+DIGITS_WIDTH, DIGITS_SHAPE, DIGITS_BATCH = 8, (1200, 1, 16, 16), 48  # as in config.yaml
+MATRIX_SIDES = (1024, 2048)
+MATRIX_SECONDS = 2.0
 
 Result = dict[str, Any]
 
@@ -35,17 +41,77 @@ def floor(options: argparse.Namespace, data: Data) -> Result:
         with torch.device("meta"):
             network = build()
             images = torch.empty(1, 3, 32, 32)
-        with FlopCounterMode(display=False) as forward:
-            network(images)
-        with FlopCounterMode(display=False) as both:
-            network(images).sum().backward()
+        forward, both = flops_of(network, images)
         result[name] = {
             "parameters": sum(p.numel() for p in network.parameters()),
-            "forward_mmac_per_image": forward.get_total_flops() / 2e6,
-            "training_mmac_per_image": both.get_total_flops() / 2e6,
+            "forward_mmac_per_image": forward / 2e6,
+            "training_mmac_per_image": both / 2e6,
             "uint8_kb_per_batch_of_512": 512 * images.numel() / 1e3,
         }
     return result
+
+
+def flops_of(network: nn.Module, images: torch.Tensor) -> tuple[int, int]:
+    """Floating-point operations of a forward pass, and of one forward and backward, by PyTorch's counter."""
+    with FlopCounterMode(display=False) as forward:
+        network(images)
+    with FlopCounterMode(display=False) as both:
+        network(images).sum().backward()
+    return forward.get_total_flops(), both.get_total_flops()
+
+
+def peak(options: argparse.Namespace, data: Data) -> Result:
+    """Training steps as a share of what the machine does in one matrix product with the same threads.
+
+    In float32 and, where the hardware multiplies in it, in bfloat16. Everything in a step counts, but only
+    the operations of convolutions and linear layers are counted as work.
+    """
+    result: Result = {"batch_size": options.batch_size, "threads": torch.get_num_threads()}
+    for precision in ("float32", *(["bfloat16"] if has_bfloat16(data.device) else [])):
+        most = matrix_peak(getattr(torch, precision), data.device)
+        shares: Result = {"matrix_gflops": most / 1e9}
+        recipe = Recipe(steps=1_000_000, batch_size=options.batch_size, precision=precision)
+        for width in SHARE_WIDTHS:
+            steps = our_steps(data, width, recipe)
+            per_image = flops_per_image(width, 3, 32)
+            shares[f"ResNet-9 of width {width}"] = share(steps, per_image * recipe.batch_size, options, most)
+        digits = Recipe(
+            steps=1_000_000, batch_size=DIGITS_BATCH, precision=precision, crop_padding=1, flip=False
+        )
+        images, labels = noise(DIGITS_SHAPE)
+        ready = clean_training_set(images, labels, digits, normaliser([0.5], [0.3], data.device), data.device)
+        model = resnet9.build(1, 10, width=DIGITS_WIDTH)
+        steps = steps_of(model, ready, torch.arange(len(labels), device=data.device), digits)
+        per_image = flops_per_image(DIGITS_WIDTH, 1, DIGITS_SHAPE[-1])
+        shares["the digits' network"] = share(steps, per_image * DIGITS_BATCH, options, most)
+        result[precision] = shares
+    return result
+
+
+def share(steps: Iterator[float], flops: float, options: argparse.Namespace, most: float) -> Result:
+    """Milliseconds of a training step of `flops` operations, and its part of `most` a second."""
+    seconds = seconds_per_step(steps, options.seconds)
+    return {"milliseconds": 1e3 * seconds, "share_of_peak": flops / seconds / most}
+
+
+def flops_per_image(width: int, channels: int, side: int) -> int:
+    """Of a training step of ResNet-9 on one image."""
+    with torch.device("meta"):
+        return flops_of(resnet9.build(channels, 10, width=width), torch.empty(1, channels, side, side))[1]
+
+
+def matrix_peak(dtype: torch.dtype, device: torch.device) -> float:
+    """The most floating-point operations a second in a product of two square matrices."""
+    most = 0.0
+    for side in MATRIX_SIDES:
+        left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+        began = time.perf_counter()
+        while time.perf_counter() - began < MATRIX_SECONDS:
+            started = time.perf_counter()
+            product = left @ right
+            product[0, 0].item()  # a GPU is waited for
+            most = max(most, 2 * side**3 / (time.perf_counter() - started))
+    return most
 
 
 def training_step(options: argparse.Namespace, data: Data) -> Result:
@@ -67,13 +133,20 @@ def training_step(options: argparse.Namespace, data: Data) -> Result:
 
 
 def our_steps(data: Data, width: int, recipe: Recipe) -> Iterator[float]:
-    """The steps of `redress.training.train`, each waited for: seconds since the start of the first."""
-    model = resnet9.build(3, 10, width=width).to(data.device, memory_format=torch.channels_last)
-    training_set, descent = data.training_set(recipe), Descent(model, recipe, recipe.steps)
+    """The steps of Redress's own training of ResNet-9, as `steps_of` gives them."""
+    return steps_of(resnet9.build(3, 10, width=width), data.training_set(recipe), data.samples(), recipe)
+
+
+def steps_of(
+    model: nn.Module, training_set: TrainingSet, samples: torch.Tensor, recipe: Recipe
+) -> Iterator[float]:
+    """The steps of `redress.developer.training.train`, each waited for: seconds since the start of the first."""
+    model = model.to(samples.device, memory_format=torch.channels_last)
+    descent = Descent(model, recipe, recipe.steps)
     generator = torch.Generator().manual_seed(0)
     started = time.perf_counter()
-    for indices, images, labels in training_set.stream(data.samples(), recipe.batch_size, generator):
-        with autocast(data.device, recipe):
+    for indices, images, labels in training_set.stream(samples, recipe.batch_size, generator):
+        with autocast(samples.device, recipe):
             loss = task_loss(model, images, labels, indices)
         descent.step(loss, len(indices))
         loss.item()

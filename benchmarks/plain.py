@@ -15,8 +15,8 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from models._celu import CELU
-from redress.recipe import Recipe, learning_rate_at
+from redress.formats.recipe import Recipe, learning_rate_at
+from redress.plugins.models._celu import CELU
 
 
 class Images(Dataset):

@@ -1,40 +1,36 @@
 """The benchmarks, at a size at which their figures mean nothing but that they run and count right."""
 
+import contextlib
 import copy
 import json
 import sys
 
+import jobs
 import loops
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from images import write_noise
 from project import ROOT, TINY, Project
 
-from redress import files
-from redress.data import channel_statistics
+from redress.formats.files import save_arrays
+from redress.formats.identity import Identity
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """A prepared file of noise in the shape of CIFAR-10, but small."""
-    generator = np.random.default_rng(0)
-    arrays = {}
-    for part, size in {"train": 1100, "validation": 40, "test": 60}.items():
-        arrays[f"{part}_images"] = generator.integers(256, size=(size, 3, 32, 32), dtype=np.uint8)
-        arrays[f"{part}_labels"] = generator.integers(10, size=size)
-    mean, deviation = channel_statistics(arrays["train_images"])
-    path = tmp_path_factory.mktemp("data") / "cifar10.safetensors"
-    classes = [str(number) for number in range(10)]
-    about = {"classes": classes, "mean": mean, "deviation": deviation, "source": "test"}
-    files.save_arrays(path, arrays, about)
-    return path
+def prepared(tmp_path_factory):
+    """A project's folder with noise in the shape of CIFAR-10, but little of it."""
+    folder = tmp_path_factory.mktemp("prepared")
+    with contextlib.chdir(folder):
+        write_noise({"train": 1100, "validation": 40, "test": 60}, source="test")
+    return folder
 
 
-def measured(data, folder, *arguments):
-    options = ["--data", data, "--threads", 1, "--workers", 1, "--seconds", 0.1, "--batch-size", 8]
-    options += ["--accuracy-steps", 3, "--accuracy-seeds", 2, "--ssd-width", 4, "--ssd-steps", 3]
-    options += ["--output", folder / "benchmarks.json", "--device", "cpu"]
+def measured(prepared, folder, *arguments):
+    options = ["--data", prepared, "--threads", 1, "--workers", 1, "--seconds", 0.02, "--batch-size", 4]
+    options += ["--accuracy-steps", 2, "--accuracy-seeds", 2, "--ssd-width", 4, "--ssd-steps", 2]
+    options += ["--memory-batch", 8, "--output", folder / "benchmarks.json", "--device", "cpu"]
     command = [sys.executable, ROOT / "benchmarks/bench.py", *arguments, *options]
     done = Project(folder).run(*map(str, command))
     assert done.returncode == 0, done.stderr
@@ -51,6 +47,7 @@ def test_the_floor_of_resnet9_is_the_sum_over_its_convolutions():
     assert found["ResNet-9"]["forward_mmac_per_image"] == pytest.approx(forward / 1e6)
     # Backwards twice the same, but for the gradient of the images, which nobody needs.
     assert found["ResNet-9"]["training_mmac_per_image"] == pytest.approx((3 * forward - work[0]) / 1e6)
+    assert loops.flops_per_image(64, 3, 32) == 2 * (3 * forward - work[0])
 
 
 def test_the_floor_of_wideresnet_is_the_sum_over_its_convolutions():
@@ -66,8 +63,40 @@ def test_a_step_is_timed_by_the_median_after_the_warm_up():
     assert loops.seconds_per_step(iter(ends), budget=37) == 2.0
 
 
-def test_model_code_is_measured_against_plain_loops(data, tmp_path):
-    report = measured(data, tmp_path, "training_step", "evaluation", "accuracy", "whole_training")
+def test_seconds_of_models_are_summed_once_over_all_that_results_say(tmp_path):
+    cell = Identity("digits", "poison", 60, 0, "standard", "uniform", "0.5", "none")
+    importance = cell.original.having(importance="fisher", over="training_set")
+    said = {
+        cell.original.path("original"): {"train_seconds": 8},
+        cell.original.path("predictions"): {"train_seconds": 8, "prediction_seconds": 1},
+        importance.path("importance"): {"seconds": 4},
+        cell.having(method="ssd", candidate="a").path("candidate"): {
+            "unlearn_seconds": 6,
+            "preparation_seconds": 4,
+            "prediction_seconds": 0.5,
+        },
+    }
+    with contextlib.chdir(tmp_path):
+        for path, about in said.items():
+            save_arrays(path, {"nothing": np.zeros(1)}, about, cell)
+        (tmp_path / "results/runs/old.json").write_text(
+            '{"unlearn_seconds": 3, "preparation_seconds": null, "evaluation_seconds": 2}'
+        )
+    assert jobs.model_seconds(tmp_path / "results/runs") == (8 + 1 + 4 + 2 + 0.5 + 3 + 2, 3)
+
+
+def test_what_a_command_takes_counts_all_that_it_started(tmp_path):
+    work = "sum(i * i for i in range(10**6))"
+    left_over = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', '{work}'])"
+    used, _ = jobs.watched(tmp_path, [sys.executable, "-c", left_over])
+    alone, _ = jobs.watched(tmp_path, [sys.executable, "-c", "pass"])
+    assert used["cpu_seconds"] > alone["cpu_seconds"]
+    assert used["peak"] > 1000  # kB
+
+
+def test_model_code_and_jobs_are_measured(prepared, tmp_path):
+    names = ["peak", "training_step", "evaluation", "accuracy", "whole_training", "ssd_grid", "memory"]
+    report = measured(prepared, tmp_path, *names)
     for name in ("training_step", "evaluation"):
         assert report[name]["ResNet-9"]["ratio"] > 0
     assert report["evaluation"]["ResNet-9"]["same_predictions"] > 0.8
@@ -76,22 +105,20 @@ def test_model_code_is_measured_against_plain_loops(data, tmp_path):
     assert low <= report["accuracy"]["mean_difference"] <= high
     assert report["whole_training"] == {"skipped": "takes hours on a CPU"}
     assert report["images"] == "test"
-
-
-def test_jobs_are_measured_with_the_real_scripts(data, tmp_path):
-    report = measured(data, tmp_path, "ssd_grid", "memory")
+    assert 0 < report["peak"]["float32"]["the digits' network"]["share_of_peak"] < 1
     grid = report["ssd_grid"]
     assert grid["ratio"] == pytest.approx(50 * grid["one_alone_seconds"] / grid["shared_seconds"])
-    assert 1 <= grid["evaluated_models"] <= 50
+    assert 1 <= grid["predicted_models"] <= 50
     assert all(200 < value < 4000 for value in report["memory"].values())
 
 
 def test_a_benchmark_that_does_not_exist_is_refused(tmp_path):
     done = Project(tmp_path).run(sys.executable, str(ROOT / "benchmarks/bench.py"), "sped")
     assert done.returncode == 2
-    assert "no benchmark sped; there are floor, training_step" in done.stderr
+    assert "no benchmark sped; there are floor, peak, training_step" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.pipeline
 def test_reference_results_are_kept_stage_by_stage(tmp_path):
     project = Project.copy(tmp_path / "project")

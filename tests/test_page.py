@@ -16,6 +16,7 @@ from made_up import (
     LABELS,
     METHODS,
     PLACE,
+    REASONS,
     SECONDS,
     STANDARD,
     WORDS,
@@ -539,8 +540,8 @@ RUNS = {
     "a manipulation that changes no label": (
         {"clean_label": ("interclass",)},
         [
-            "Deletion change does not apply to Digits, interclass: the labels of the manipulated samples are",
-            "Attack success rate does not apply to Digits, interclass: the adversary drives no image",
+            f"Deletion change does not apply to Digits, interclass: {REASONS['deletion_change']}.",
+            f"Attack success rate does not apply to Digits, interclass: {REASONS['attack_success_rate']}.",
         ],
     ),
     "three hyperparameters vary": ({"methods": {"x": {"a": [1, 2], "b": [0.5, 1], "c": [3, 4]}}}, []),
@@ -753,7 +754,7 @@ def test_a_measure_that_does_not_apply_has_no_chart_and_a_reason(manifold_page):
     (_, _, what), charts = explorers(manifold_page)["curves"]
     assert "deletion_change" in what
     assert "digits/mark/20|uniform|deletion_change" not in charts
-    reason = "the manipulated samples kept their true labels"
+    reason = REASONS["deletion_change"]
     assert f"Deletion change does not apply to Digits, mark: {reason}." in said(manifold_page, "absent")
     assert not any("apply" in row[0] for row in table(manifold_page, "Provenance"))
 

@@ -99,16 +99,22 @@ def checked_experiment(config):
         sys.exit(str(error))
 
 
-def script(name, preloaded=False):
-    """The path of a script, after that of preloaded.py if it is to start that way."""
-    names = ["redress/launch/preloaded", name] if preloaded else [name]
-    return " ".join(os.path.relpath(SCRIPTS / f"{name}.py") for name in names)
+PRELOADED = {"numpy": "--light", "torch": ""}
+
+
+def script(name, preloaded=None):
+    """The path of a script, after that of preloaded.py if it is to start with `numpy` or `torch` imported."""
+    path = os.path.relpath(SCRIPTS / f"{name}.py")
+    if preloaded is None:
+        return path
+    start = os.path.relpath(SCRIPTS / "redress" / "launch" / "preloaded.py")
+    return " ".join(filter(None, [start, PRELOADED[preloaded], path]))
 
 
 JOB = "python {params.start} {params.told} > {log} 2>&1"
 
 
-def job(name, tell, sources, preloaded=False, candidates=None, **names):
+def job(name, tell, sources, preloaded=None, candidates=None, **names):
     """The parameters of a rule that runs the script `name`.
 
     `told` is what `tell`, a method of the experiment, says to the job of these wildcards and `names`, and

@@ -19,6 +19,7 @@ rule discover:
             "discover",
             experiment.discover_job,
             lambda wc: experiment.sources("discover", discoveries=wc.discovery),
+            preloaded="numpy",
             expansion=PLAIN,
         ),
     shell:

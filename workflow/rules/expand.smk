@@ -22,5 +22,5 @@ if experiment.expansions:
                 "expand",
                 experiment.expand_job,
                 lambda wc: experiment.sources("expand", wc.dataset, expansions=wc.expansion),
-                preloaded=True,
+                preloaded="torch",
             ),

@@ -23,5 +23,5 @@ use rule train as importance with:
             "importance",
             experiment.importance_job,
             lambda wc: experiment.sources("importance", wc.dataset, importances=wc.importance),
-            preloaded=True,
+            preloaded="torch",
         ),

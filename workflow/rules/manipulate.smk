@@ -19,6 +19,7 @@ rule manipulate:
                 "manipulate",
                 f"manipulations/{experiment.manipulation_use(wc.dataset, wc.manipulation)}",
             ),
+            preloaded="numpy",
         ),
     shell:
         JOB

@@ -14,6 +14,11 @@ rule measure:
     conda:
         "../../envs/training.yaml"
     params:
-        **job("measure", experiment.measure_job, lambda wc: experiment.measure_sources("measure")),
+        **job(
+            "measure",
+            experiment.measure_job,
+            lambda wc: experiment.measure_sources("measure"),
+            preloaded="numpy",
+        ),
     shell:
         JOB

@@ -31,7 +31,7 @@ for method in experiment.methods if experiment.save_models else []:
                 "save_model",
                 experiment.unlearn_job,
                 sources_of_method("save_model", method),
-                preloaded=True,
+                preloaded="torch",
                 method=method,
                 maker=experiment.maker_of(method),
                 expansion=experiment.expansion_of(method),

@@ -16,6 +16,7 @@ rule selection:
             "selection",
             experiment.selection_job,
             lambda wc: experiment.measure_sources("selection"),
+            preloaded="numpy",
         ),
     shell:
         JOB

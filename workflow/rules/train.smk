@@ -23,7 +23,7 @@ rule train:
             "train",
             experiment.train_job,
             lambda wc: experiment.sources("train", wc.dataset, originals=wc.maker),
-            preloaded=True,
+            preloaded="torch",
         ),
     shell:
         JOB

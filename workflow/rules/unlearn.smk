@@ -25,7 +25,7 @@ for group in experiment.groups():
                 "unlearn",
                 experiment.unlearn_job,
                 sources_of_method("unlearn", group.method),
-                preloaded=True,
+                preloaded="torch",
                 candidates=group.method,
                 method=group.method,
                 maker=group.maker,

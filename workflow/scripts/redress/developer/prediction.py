@@ -14,6 +14,7 @@ from redress.developer.bench import Bench, Look
 from redress.developer.training import autocast
 from redress.formats.contents import Predictions
 from redress.formats.errors import BadInputError
+from redress.launch.device import Stopwatch
 
 BATCH = {"cpu": 500, "cuda": 2000}
 """Images in a forward pass: enough to keep the device busy."""
@@ -52,18 +53,21 @@ class Predictor:
         return bench.look(view), torch.arange(len(view), device=bench.device)
 
     def predict(self, model: nn.Module, about: Mapping[str, Any]) -> Predictions:
-        """The classes that `model` predicts; `about` says what made it.
+        """The classes that `model` predicts; `about` says what made it, and gets the seconds this takes.
 
         Candidates that come out equal, as many of SSD's do, are run once.
         """
-        model.eval()
+        with Stopwatch(self._device) as stopwatch:
+            classes = self._known_or_new(model.eval())
+        return self._predictions(classes, {**about, "prediction_seconds": stopwatch.seconds})
+
+    def _known_or_new(self, model: nn.Module) -> Classes | None:
         fingerprint = _fingerprint(model)
-        if fingerprint is None or fingerprint not in self._known:
-            classes = self._classes_of(model)
-            if fingerprint is None:
-                return self._predictions(classes, about)
-            self._known[fingerprint] = classes
-        return self._predictions(self._known[fingerprint], about)
+        if fingerprint is None:
+            return self._classes_of(model)
+        if fingerprint not in self._known:
+            self._known[fingerprint] = self._classes_of(model)
+        return self._known[fingerprint]
 
     def _predictions(self, classes: Classes | None, about: Mapping[str, Any]) -> Predictions:
         if classes is None:

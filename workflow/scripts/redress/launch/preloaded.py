@@ -3,53 +3,60 @@
 `python preloaded.py SCRIPT ARGUMENT ...` does what `python SCRIPT ARGUMENT ...` does. Where the variable
 REDRESS_PRELOADED names the socket of a server (`start_server`), that one forks and its child runs the
 script: with this process's arguments, environment, folder and standard streams, and for no longer than this
-process lives. A tenth of a second instead of the one to three that importing PyTorch takes.
+process lives. A tenth of a second instead of the one to three that importing PyTorch takes. With `--light`
+before SCRIPT, one that needs no PyTorch, the server does not import it for this job's sake.
 """
 
-import contextlib
+# A process of a job imports this file to ask the server and nothing else, so it imports little; what the
+# server needs is imported where it is used.
 import json
 import os
-import runpy
-import select
-import shutil
-import signal
 import socket
-import subprocess
 import sys
-import tempfile
-import threading
-from pathlib import Path
 
 ADDRESS = "REDRESS_PRELOADED"
 STANDARD_STREAMS = (0, 1, 2)
 POLL_SECONDS = 1.0
 STARTED = b"s"  # what a job says before it runs its script
+LIGHT, HEAVY = b"l", b"h"  # what a client says first: whether the job needs no PyTorch
+SERVER_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",  # threads do not survive a fork
+    # Else glibc hands a freed tensor's memory back and takes it anew, page by page: a quarter of the time
+    # of an evaluation. In bytes.
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+}
+SIGNAL_KILL, SIGNAL_INTERRUPT = 9, 2
 
 
 def main() -> None:
-    script, *arguments = sys.argv[1:]
-    if script != "--serve":
-        sys.exit(run_preloaded(script, arguments))
-    connection = serve(Path(arguments[0]), int(arguments[1]))
+    option, *arguments = sys.argv[1:]
+    if option != "--serve":
+        light = option == "--light"
+        script, *arguments = arguments if light else [option, *arguments]
+        sys.exit(run_preloaded(script, arguments, LIGHT if light else HEAVY))
+    connection = serve(arguments[0], int(arguments[1]))
     if connection:
+        import runpy
+
         runpy.run_path(become_job(connection), run_name="__main__")
 
 
-def run_preloaded(script: str, arguments: list[str]) -> int | str:
+def run_preloaded(script: str, arguments: list[str], need: bytes = HEAVY) -> int | str:
     """Have the server run `script`: its exit code or, if it was killed, a line about that.
 
     Without a server, or with one that comes to nothing, this process runs the script itself.
     """
     for stream in STANDARD_STREAMS:
-        with contextlib.suppress(OSError):
+        try:
             os.fstat(stream)
-            continue
-        os.open(os.devnull, os.O_RDWR)  # a closed stream's number would go to the socket
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # a closed stream's number would go to the socket
     with socket.socket(socket.AF_UNIX) as server:
         try:
             server.connect(os.environ[ADDRESS])
-            request = {"argv": [script, *arguments], "cwd": str(Path.cwd()), "env": dict(os.environ)}
-            socket.send_fds(server, [b"\n"], STANDARD_STREAMS)
+            request = {"argv": [script, *arguments], "cwd": os.getcwd(), "env": dict(os.environ)}  # noqa: PTH109
+            socket.send_fds(server, [need], STANDARD_STREAMS)
             server.sendall(json.dumps(request).encode() + b"\n")
             started = server.recv(1) == STARTED
         except (KeyError, OSError):
@@ -57,14 +64,19 @@ def run_preloaded(script: str, arguments: list[str]) -> int | str:
         if not started:
             os.execv(sys.executable, [sys.executable, script, *arguments])
         answer = server.recv(16)
-    code = int(answer or -signal.SIGKILL)
-    if code >= 0 or code == -signal.SIGINT:
+    code = int(answer or -SIGNAL_KILL)
+    if code >= 0 or code == -SIGNAL_INTERRUPT:
         return code % 256
     return f"error: the job's process was killed by signal {-code}; perhaps the machine ran out of memory"
 
 
 def start_server() -> None:
     """Let the jobs that this process starts run preloaded. The server ends when this process does."""
+    import shutil
+    import subprocess
+    import tempfile
+    from pathlib import Path
+
     address = Path(tempfile.mkdtemp(prefix="redress-")) / "socket"
     try:
         with socket.socket(socket.AF_UNIX) as listener:
@@ -76,7 +88,7 @@ def start_server() -> None:
                 stdin=listener.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # threads do not survive a fork
+                env={**os.environ, **SERVER_ENVIRONMENT},
                 start_new_session=True,  # an interrupt from the keyboard is for Snakemake to handle
             )
     except OSError:  # a path too long for a socket: jobs start the ordinary way
@@ -85,12 +97,16 @@ def start_server() -> None:
     os.environ[ADDRESS] = str(address)
 
 
-def serve(address: Path, parent: int) -> socket.socket | None:
+def serve(address: str, parent: int) -> socket.socket | None:
     """Fork a child for each connection to the socket on standard input, until `parent` ends.
 
     Returns twice, as fork does: in a child with its connection, in the server with None. Jobs that are left
     over then are killed: they would go on writing results that a next run may have made anew.
     """
+    import select
+    import shutil
+    import signal
+
     jobs: dict[int, socket.socket] = {}
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
@@ -106,7 +122,10 @@ def serve(address: Path, parent: int) -> socket.socket | None:
                     tell_ends(jobs)
                 if listener.fileno() in ready:
                     connection, _ = listener.accept()
-                    import_what_jobs_need()
+                    if connection.recv(1, socket.MSG_PEEK) == LIGHT:
+                        import_what_light_jobs_need()
+                    else:
+                        import_what_jobs_need()
                     job = os.fork()
                     if job == 0:
                         listener.detach()  # the number stays taken until standard input has it
@@ -122,7 +141,7 @@ def serve(address: Path, parent: int) -> socket.socket | None:
         if os.getpid() == server:
             for job in jobs:
                 os.kill(job, signal.SIGKILL)
-            shutil.rmtree(address.parent, ignore_errors=True)
+            shutil.rmtree(os.path.dirname(address), ignore_errors=True)  # noqa: PTH120
     return None
 
 
@@ -131,13 +150,25 @@ def import_what_jobs_need() -> None:
 
     Nothing of the project's own, which may be edited while the server lives.
     """
+    import_what_light_jobs_need()
+    import torch  # noqa: F401
+
+
+def import_what_light_jobs_need() -> None:
+    """NumPy, and what every job imports of the standard library."""
+    import argparse  # noqa: F401
+    import importlib.metadata  # noqa: F401
+    import logging  # noqa: F401
+    import tempfile  # noqa: F401
+
     import numpy  # noqa: F401
     import safetensors.numpy  # noqa: F401
-    import torch  # noqa: F401
 
 
 def tell_ends(jobs: dict[int, socket.socket]) -> None:
     """Send the exit code of every job that has ended to its client."""
+    import contextlib
+
     for job in list(jobs):
         ended, status = os.waitpid(job, os.WNOHANG)
         if ended:
@@ -147,6 +178,9 @@ def tell_ends(jobs: dict[int, socket.socket]) -> None:
 
 def become_job(connection: socket.socket) -> str:
     """Make this process what the client at the other end asks for; the path of the script to run."""
+    import threading
+    from pathlib import Path
+
     _, streams, _, _ = socket.recv_fds(connection, 1, len(STANDARD_STREAMS))
     for stream, target in zip(streams, STANDARD_STREAMS, strict=True):
         os.dup2(stream, target)
@@ -167,6 +201,8 @@ def become_job(connection: socket.socket) -> str:
 
 def _end_with_client(connection: socket.socket) -> None:
     """The client sends nothing more: what is to be read is the end of its life, or an error that says so."""
+    import contextlib
+
     with contextlib.suppress(OSError):
         connection.recv(1)
     os._exit(1)

@@ -45,9 +45,9 @@ DERIVED = {
         Quantity("utility_times_healed_worst", "fraction", "higher", "Its worst cell"),
         Quantity("discovery_area", "fraction", "higher", "Area under discovery curve"),
         Quantity("utility_lost_points", "points", "lower", "Utility lost"),
-        Quantity("unlearn_seconds", "seconds", "lower", "One candidate"),
+        Quantity("unlearn_seconds", "seconds", "lower", "Time per candidate"),
         Quantity("speedup_over_eu", "ratio", "higher", "Speed-up over EU"),
-        Quantity("grid_seconds", "seconds", "lower", "Whole grid"),
+        Quantity("grid_seconds", "seconds", "lower", "Time for the whole grid"),
     )
 }
 """By name, in the order of the leaderboard's columns."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -38,6 +39,7 @@ LONGEST = 30
 """Characters in a line of a y axis' text."""
 
 PAPER: dict[str, Any] = {
+    **{key: value for key, value in sns.axes_style("ticks").items() if not key.startswith("font")},
     "font.size": 8,
     "axes.labelsize": 8,
     "axes.titlesize": 8,
@@ -48,13 +50,6 @@ PAPER: dict[str, Any] = {
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
     "lines.markeredgewidth": 0.5,
-    "lines.solid_capstyle": "round",
-    "text.color": "0.15",
-    "axes.labelcolor": "0.15",
-    "xtick.color": "0.15",
-    "ytick.color": "0.15",
-    "axes.axisbelow": True,
-    "axes.edgecolor": "0.15",
     "axes.grid": True,
     "axes.linewidth": 0.7,
     "axes.spines.top": False,

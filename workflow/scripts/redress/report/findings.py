@@ -201,8 +201,8 @@ def absent(
     if seeds < FEWEST_SEEDS:
         drawn = "charts show the range over seeds instead" if seeds > 1 else "charts show the one value"
         yield (
-            f"Intervals and ranks: {seeds} seed{'s were' if seeds > 1 else ' was'} run, and {FEWEST_SEEDS} "
-            f"is the least that allows them; {drawn}."
+            f"Intervals and ranks: {seeds} seed{'s were' if seeds > 1 else ' was'} run, and at least "
+            f"{FEWEST_SEEDS} are needed; {drawn}."
         )
     if "eu" not in shown.styles:
         yield "Comparisons with exact unlearning, and speed-up: eu is not among the methods."

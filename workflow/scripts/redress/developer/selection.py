@@ -46,9 +46,9 @@ def select_all(
     """For every deletion set of every block which candidate was selected, and by what.
 
     Measures that do not apply, as deletion change where no label is in doubt, weigh nothing; the others keep
-    their weights, against them where less is better. Raises DamagedFileError for a candidate that was not made from the original model, deletion
-    set and training set that are there, and for any model made with other `settings` (of network, recipe,
-    device and threads) than these.
+    their weights, against them where less is better. Raises DamagedFileError for a candidate that was not
+    made from the original model, deletion set and training set that are there, and for any model made with
+    other `settings` (of network, recipe, device and threads) than these.
     """
     pictures, about = files.load_arrays(original.path("pictures"), Identity(original.dataset))
     training, training_seal = TrainingView.load(original)

@@ -55,6 +55,7 @@ def main() -> None:
     cli.add_argument("--rounds", type=int, default=1, help="of both of them in turns")
     cli.add_argument("--plan-seeds", type=int, default=112, help="of large_plan, for 100,000 jobs")
     cli.add_argument("--memory-batch", type=int, default=512)
+    cli.add_argument("--memory-width", type=int, default=64)
     cli.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     cli.add_argument("--threads", type=int, default=cores)
     cli.add_argument("--cores", type=int, default=cores, help="of the run of the default experiment")

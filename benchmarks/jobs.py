@@ -270,7 +270,8 @@ def planned_jobs(project: Path, *arguments: Any) -> tuple[int, Result]:
 def memory(options: argparse.Namespace, data: Data) -> Result:
     """Peak memory of CIFAR-10 jobs at full width and the paper's batch size, a few steps each."""
     methods = {"badt": {"grid": {"steps": 3}}}
-    told = experiment(64, {"steps": 3, "batch_size": options.memory_batch}, methods, options)
+    recipe = {"steps": 3, "batch_size": options.memory_batch}
+    told = experiment(options.memory_width, recipe, methods, options)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_original(folder, told, data)

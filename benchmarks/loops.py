@@ -140,7 +140,7 @@ def our_steps(data: Data, width: int, recipe: Recipe) -> Iterator[float]:
 def steps_of(
     model: nn.Module, training_set: TrainingSet, samples: torch.Tensor, recipe: Recipe
 ) -> Iterator[float]:
-    """The steps of `redress.developer.training.train`, each waited for: seconds since the start of the first."""
+    """The steps of `train`, each waited for: seconds since the start of the first."""
     model = model.to(samples.device, memory_format=torch.channels_last)
     descent = Descent(model, recipe, recipe.steps)
     generator = torch.Generator().manual_seed(0)

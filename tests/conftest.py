@@ -7,6 +7,11 @@ from filelock import FileLock
 from project import TINY, Project
 
 
+def pytest_collection_modifyitems(items):
+    """What takes minutes to wait for comes first, so that other workers need not wait for it in the end."""
+    items.sort(key=lambda item: item.path.name != "test_slurm.py")
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """A project in which the tiny configuration has been run to its end.

@@ -126,7 +126,7 @@ class Project:
     def planned(self, *arguments: str) -> dict[str, int]:
         """How many jobs of which rule a run would do, as the dry run says."""
         text = self.snakemake("--dry-run", *arguments)
-        jobs = re.findall(r"^(\w+) +(\d+)$", text.stdout + text.stderr, flags=re.MULTILINE)
+        jobs = re.findall(r"^([\w-]+) +(\d+)$", text.stdout + text.stderr, flags=re.MULTILINE)
         counts = {rule: int(count) for rule, count in jobs if rule not in ("total", "all")}
         assert counts or "Nothing to be done" in text.stdout + text.stderr
         return counts

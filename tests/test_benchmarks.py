@@ -30,7 +30,16 @@ def prepared(tmp_path_factory):
 def measured(prepared, folder, *arguments):
     options = ["--data", prepared, "--threads", 1, "--workers", 1, "--seconds", 0.02, "--batch-size", 4]
     options += ["--accuracy-steps", 2, "--accuracy-seeds", 2, "--ssd-width", 4, "--ssd-steps", 2]
-    options += ["--memory-batch", 8, "--output", folder / "benchmarks.json", "--device", "cpu"]
+    options += [
+        "--memory-batch",
+        8,
+        "--memory-width",
+        4,
+        "--output",
+        folder / "benchmarks.json",
+        "--device",
+        "cpu",
+    ]
     command = [sys.executable, ROOT / "benchmarks/bench.py", *arguments, *options]
     done = Project(folder).run(*map(str, command))
     assert done.returncode == 0, done.stderr
@@ -94,8 +103,8 @@ def test_what_a_command_takes_counts_all_that_it_started(tmp_path):
     assert used["peak"] > 1000  # kB
 
 
-def test_model_code_and_jobs_are_measured(prepared, tmp_path):
-    names = ["peak", "training_step", "evaluation", "accuracy", "whole_training", "ssd_grid", "memory"]
+def test_model_code_is_measured_against_plain_loops_and_the_machine(prepared, tmp_path):
+    names = ["peak", "training_step", "evaluation", "accuracy", "whole_training"]
     report = measured(prepared, tmp_path, *names)
     for name in ("training_step", "evaluation"):
         assert report[name]["ResNet-9"]["ratio"] > 0
@@ -106,6 +115,11 @@ def test_model_code_and_jobs_are_measured(prepared, tmp_path):
     assert report["whole_training"] == {"skipped": "takes hours on a CPU"}
     assert report["images"] == "test"
     assert 0 < report["peak"]["float32"]["the digits' network"]["share_of_peak"] < 1
+
+
+@pytest.mark.slow
+def test_jobs_are_measured_with_the_real_scripts(prepared, tmp_path):
+    report = measured(prepared, tmp_path, "ssd_grid", "memory")
     grid = report["ssd_grid"]
     assert grid["ratio"] == pytest.approx(50 * grid["one_alone_seconds"] / grid["shared_seconds"])
     assert 1 <= grid["predicted_models"] <= 50
@@ -119,7 +133,7 @@ def test_a_benchmark_that_does_not_exist_is_refused(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.pipeline
+@pytest.mark.slow
 def test_reference_results_are_kept_stage_by_stage(tmp_path):
     project = Project.copy(tmp_path / "project")
     config = copy.deepcopy(TINY)

@@ -24,7 +24,7 @@ from redress.formats.errors import BadInputError
 from redress.formats.measures import measure
 from redress.plugins.models import resnet9
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.slow, pytest.mark.xdist_group("design")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("design")]
 
 DESIGN = Path(__file__).parent / "design"
 PLUGINS = "workflow/scripts/redress/plugins"

@@ -130,7 +130,6 @@ def test_the_reference_has_every_standard_measure():
 # docs/figures/rules.svg
 
 
-@pytest.mark.pipeline
 def test_the_graph_of_rules_is_that_of_the_default_experiment(tmp_path):
     drawn = re.findall(r"<text [^>]*>([^<]+)</text>", (ROOT / "docs/figures/rules.svg").read_text())
     graph = Project.copy(tmp_path).run("snakemake", "--rulegraph", "dot")

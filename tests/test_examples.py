@@ -148,7 +148,6 @@ def test_sheets_need_no_pytorch():
     assert done.stdout.strip() == "False", done.stderr
 
 
-@pytest.mark.pipeline
 def test_a_run_draws_a_sheet_for_each_manipulation_of_each_dataset(finished):
     folder = finished.folder / "results/figures/examples"
     sheets = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*"))
@@ -160,7 +159,6 @@ def test_a_run_draws_a_sheet_for_each_manipulation_of_each_dataset(finished):
     assert Image.open(folder / "digits/poison.png").size == (2100, 750)
 
 
-@pytest.mark.pipeline
 def test_another_manipulation_setting_draws_its_sheet_again(changed):
     project, config = changed
     config["datasets"]["digits"]["manipulations"]["poison"]["patch_size"] = 3

@@ -43,7 +43,7 @@ def test_commands_of_make_exist():
     assert set(re.findall(r"`make ([a-z-]+)`", TEXT)) <= targets
 
 
-@pytest.mark.pipeline
+@pytest.mark.slow
 def test_the_example_method_is_one_file_and_one_block(changed):
     project, config = changed
     code, grid = block("python", "def unlearn"), block("yaml", "ascent:")
@@ -58,7 +58,7 @@ def test_the_example_method_is_one_file_and_one_block(changed):
     assert selected["score"].between(0, 1).all()
 
 
-@pytest.mark.pipeline
+@pytest.mark.slow
 def test_the_other_examples_run_as_they_stand_there(changed):
     project, config = changed
     add(project, "discoveries/false_alarms.py", "def discover")
@@ -80,7 +80,7 @@ def test_the_other_examples_run_as_they_stand_there(changed):
     assert set(summary.query("measure == 'worst_class'")["method"]) == {"original", "eu", "eu_grown"}
 
 
-@pytest.mark.pipeline
+@pytest.mark.slow
 def test_weights_can_be_brought_as_the_readme_says(changed):
     project, config = changed
     weights = project.folder / "results/runs/digits/poison/n20/seed0/standard/original.safetensors"
@@ -100,14 +100,12 @@ def test_weights_can_be_brought_as_the_readme_says(changed):
         np.testing.assert_array_equal(before, after)
 
 
-@pytest.mark.pipeline
 def test_a_value_can_be_changed_on_the_command_line(changed):
     project, _ = changed
     planned = project.planned("--config", "seeds=[0,1,2]")
     assert planned["train"] == 4
 
 
-@pytest.mark.pipeline
 def test_the_example_dataset_is_a_valid_config(changed):
     project, config = changed
     mine = example("source: {name: folder")["datasets"]["mine"]

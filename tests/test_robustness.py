@@ -321,6 +321,7 @@ def discover(truth: Truth, share: float, generator: np.random.Generator, *, marg
         ("training_log", WHO.having(discovery="doubted").path("deletion_set"), [truncated]),
         ("measures", "results/tables/selected.csv", [with_a_flipped_bit]),
     ],
+    ids=["candidate", "selection", "truth", "predictions", "training_log", "measures"],
 )
 def test_a_damaged_file_is_named_with_the_command_that_rebuilds_it(changed, kind, consumer, damages):
     project, small = changed

@@ -32,6 +32,7 @@ Result = dict[str, Any]
 BENCHMARKS: dict[str, Callable[[argparse.Namespace, Data], Result]] = {
     "floor": loops.floor,
     "peak": loops.peak,
+    "allocation": loops.allocation,
     "training_step": loops.training_step,
     "whole_training": loops.whole_training,
     "evaluation": loops.evaluation,

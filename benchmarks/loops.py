@@ -1,7 +1,10 @@
 """Benchmarks of model code: training and evaluation against plain loops, and what they must cost."""
 
 import argparse
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +20,8 @@ from redress.developer.prediction import BATCH
 from redress.developer.training import Descent, autocast, has_bfloat16, task_loss, train
 from redress.developer.training_set import TrainingSet, normaliser
 from redress.formats.recipe import Recipe
+from redress.launch.preloaded import SERVER_ENVIRONMENT
+from redress.plan.sources import SCRIPTS
 from redress.plugins.models import resnet9, wideresnet
 
 WARM_UP = 3  # steps
@@ -92,6 +97,37 @@ def share(steps: Iterator[float], flops: float, options: argparse.Namespace, mos
     """Milliseconds of a training step of `flops` operations, and its part of `most` a second."""
     seconds = seconds_per_step(steps, options.seconds)
     return {"milliseconds": 1e3 * seconds, "share_of_peak": flops / seconds / most}
+
+
+PASSES = """
+import sys, time, torch
+from redress.plugins.models import resnet9
+torch.set_num_threads(int(sys.argv[1]))
+model = resnet9.build(1, 10, width=8).to(memory_format=torch.channels_last).eval()
+images, seconds = torch.randn(500, 1, 16, 16), []
+with torch.inference_mode():
+    for _ in range(20):
+        started = time.perf_counter()
+        model(images)
+        seconds.append(time.perf_counter() - started)
+print(min(seconds))
+"""
+
+
+def allocation(options: argparse.Namespace, data: Data) -> Result:
+    """A pass over 500 digits in fresh processes, with and without what preloaded jobs tell the allocator."""
+    told = {name: value for name, value in SERVER_ENVIRONMENT.items() if name.startswith("MALLOC")}
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    command = [sys.executable, "-c", PASSES, str(options.threads)]
+    found: dict[str, list[float]] = {"usual": [], "told": []}
+    for _ in range(max(options.rounds, 3)):  # in turns, for other programs' load comes and goes
+        for name, more in (("usual", {}), ("told", told)):
+            done = subprocess.run(command, env=environment | more, capture_output=True, text=True, check=True)
+            found[name].append(1e3 * float(done.stdout))
+    return {
+        **{f"{name}_milliseconds": values for name, values in found.items()},
+        "ratio_of_the_least": min(found["usual"]) / min(found["told"]),
+    }
 
 
 def flops_per_image(width: int, channels: int, side: int) -> int:

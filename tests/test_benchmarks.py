@@ -129,7 +129,7 @@ def test_jobs_are_measured_with_the_real_scripts(prepared, tmp_path):
 def test_a_benchmark_that_does_not_exist_is_refused(tmp_path):
     done = Project(tmp_path).run(sys.executable, str(ROOT / "benchmarks/bench.py"), "sped")
     assert done.returncode == 2
-    assert "no benchmark sped; there are floor, peak, training_step" in done.stderr
+    assert "no benchmark sped; there are floor, peak, allocation, training_step" in done.stderr
 
 
 @pytest.mark.slow

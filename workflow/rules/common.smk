@@ -12,7 +12,7 @@ import yaml
 from snakemake.utils import update_config
 
 # A plan is hundreds of thousands of objects that all stay: looking again and again which of them could go
-# takes a fifth of the time. On again before jobs start (see `onstart`).
+# is time lost. On again before jobs start (see `onstart`).
 gc.disable()
 
 ROOT = Path(workflow.current_basedir).parent.parent

@@ -14,6 +14,10 @@ rule discover:
     localrule: True
     conda:
         "../../envs/training.yaml"
+    # On a cluster it is part of the job that trains: what it takes by default would be asked for on top.
+    resources:
+        mem_mb=500,
+        runtime=1,
     params:
         **job(
             "discover",

@@ -21,8 +21,8 @@ STARTED = b"s"  # what a job says before it runs its script
 LIGHT, HEAVY = b"l", b"h"  # what a client says first: whether the job needs no PyTorch
 SERVER_ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # threads do not survive a fork
-    # Else glibc hands a freed tensor's memory back and takes it anew, page by page: a quarter of the time
-    # of an evaluation. In bytes.
+    # Else glibc hands a freed tensor's memory back and takes it anew, page by page (`bench.py allocation`
+    # measures it). In bytes.
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
 }

@@ -118,7 +118,7 @@ DELETION = [
     ("deletion_fractions", ["0.5"], "deletion_fractions[0]", "0.5 without quotes"),
     ("deletion_fractions", MISSING, "deletion_fractions", "missing"),
     # round(0.008 * 60) = round(0.48) = 0, and 0.5 / 60 = 0.0083.
-    ("deletion_fractions", [0.008], "deletion_fractions", "60", "no sample", "at least 0.0083"),
+    ("deletion_fractions", [0.008], "deletion_fractions", "60", "0 samples", "at least 0.0083"),
     (f"{POISON}/n", [1200], "deletion_fractions", "1 of the 1200", "all 1200 training samples"),
     ("deletion_fractions", [float("nan")], "deletion_fractions[0]", "nan"),
 ]
@@ -135,7 +135,7 @@ PLUGINS = [
     (f"{DIGITS}/model/name", "../resnet9", "datasets.digits.model.name", "letters"),
     ("methods/scrb", {}, "methods.scrb", "did you mean 'scrub'", "badt, cf, eu, scrub, ssd"),
     ("methods/mine", {"use": "scrb"}, "methods.mine.use", "did you mean 'scrub'"),
-    ("methods/original", {"use": "eu"}, "methods.original", "what tables call M_o"),
+    ("methods/original", {"use": "eu"}, "methods.original", "M_o in tables"),
     ("methods/eu/maker", "given", "methods.eu.maker", "originals has no block 'given'", "standard"),
     ("methods/eu/discovery", ["unifrm"], "methods.eu.discovery", "did you mean 'uniform'"),
     ("methods/eu/expansion", "grown", "methods.eu.expansion", "expansions has no block 'grown'", "none"),
@@ -201,7 +201,7 @@ TOP = [
     ("threads", 0, "threads", "at least 1"),
     ("resources", {"evaluate": {"runtime": 5}}, "resources.evaluate", "no such stage any more", "`train`"),
     ("measures", ["speed"], "measures", "there is no measures/speed.py", "developer, referee"),
-    ("measures", ["referee"], "measures", "removal_test", "another file defines as well"),
+    ("measures", ["referee"], "measures", "removal_test", "another file already does"),
     ("save_models", "all", "save_models", "none or selected"),
 ]
 

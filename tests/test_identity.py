@@ -100,16 +100,16 @@ def folder(tmp_path, monkeypatch):
 CANDIDATE = FULL.having(importance=None, over=None)
 DELETION = CANDIDATE.having(method=None, candidate=None)
 OTHERS = [
-    ("seed", 4, "of seed 4, not 3"),
-    ("n", 80, "of n 80, not 60"),
-    ("maker", "given", "of maker given, not standard"),
-    ("share", "1.0", "of share 1.0, not 0.5"),
-    ("discovery", "biased", "of discovery biased, not uniform"),
-    ("candidate", "alpha=2", "of candidate alpha=2, not alpha=1"),
-    ("method", "eu", "of method eu, not ssd"),
-    ("expansion", "near", "of expansion near, not none"),
-    ("dataset", "e", "of dataset e, not d"),
-    ("manipulation", "o", "of manipulation o, not m"),
+    ("seed", 4, "seed 4, not 3"),
+    ("n", 80, "n 80, not 60"),
+    ("maker", "given", "maker given, not standard"),
+    ("share", "1.0", "share 1.0, not 0.5"),
+    ("discovery", "biased", "discovery biased, not uniform"),
+    ("candidate", "alpha=2", "candidate alpha=2, not alpha=1"),
+    ("method", "eu", "method eu, not ssd"),
+    ("expansion", "near", "expansion near, not none"),
+    ("dataset", "e", "dataset e, not d"),
+    ("manipulation", "o", "manipulation o, not m"),
 ]
 
 
@@ -138,7 +138,7 @@ def test_several_differences_are_all_named():
     place = Path(DELETION.path("deletion_set"))
     place.parent.mkdir(parents=True)
     shutil.copy(DELETION.having(seed=4, share="1.0").path("deletion_set"), place)
-    with pytest.raises(DamagedFileError, match=r"of seed 4, not 3, share 1\.0, not 0\.5"):
+    with pytest.raises(DamagedFileError, match=r"seed 4, not 3, share 1\.0, not 0\.5"):
         DeletionSet.load(CANDIDATE)
 
 
@@ -172,7 +172,7 @@ def test_a_json_file_of_another_result_is_refused_with_both_named():
     place = Path(FULL.path("selection"))
     place.parent.mkdir(parents=True)
     shutil.copy(FULL.having(seed=4).path("selection"), place)
-    with pytest.raises(DamagedFileError, match=r"selection\.json: .*of seed 4, not 3; delete it"):
+    with pytest.raises(DamagedFileError, match=r"selection\.json: .*: seed 4, not 3; delete it"):
         read_json(place, FULL.original, "selections")
 
 

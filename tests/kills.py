@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 from project import TINY, Project
 
-EARLIEST, LATEST = 0.5, 8.0  # seconds after the start
+LATEST = 8.0  # seconds after the first job's start or, for a group, after its own: while it plans, too
 PATIENCE = 120.0  # seconds for a run to end that nobody kills
 LINGER = 10.0  # seconds for what a killed run leaves to end
 TIMINGS = ["unlearn_seconds", "preparation_seconds", "peak_memory_mb"]
@@ -143,6 +143,12 @@ class Siege:
         self.counts["completed"] += 1
         assert_same_tables(self.project, self.reference)
 
+    def wait(self, run: subprocess.Popen, target: str) -> None:
+        """Until it is time to kill; raises TimeoutExpired unless the run has ended by then."""
+        while target != "group" and run.poll() is None and not job_processes(run.pid):
+            time.sleep(0.1)
+        run.wait(self.random.uniform(0, LATEST))
+
     def kill(self, run: subprocess.Popen, target: str) -> bool:
         """Whether there was anything to kill."""
         if target == "job":
@@ -185,7 +191,7 @@ class Siege:
         while done < kills:
             run, target = self.unlocked(), TARGETS[done % len(TARGETS)]
             try:
-                run.wait(self.random.uniform(EARLIEST, LATEST))
+                self.wait(run, target)
             except subprocess.TimeoutExpired:
                 if self.kill(run, target):
                     done += 1

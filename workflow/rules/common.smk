@@ -291,10 +291,10 @@ def table_files():
 
 onstart:
     gc.enable()
+    tell_of_failures()  # in the log file as well, which is opened only now
     # The default limit of 100 job starts a second leaves a timer behind for every finished job, each of
     # which then wakes the scheduler once a second: after 100 jobs it takes half a core. A local run needs
     # no such limit, because --cores is one.
-    tell_of_failures()  # in the log file as well, which is opened only now
     if workflow.local_exec and workflow.is_main_process:
         try:
             experiment.check_machine()

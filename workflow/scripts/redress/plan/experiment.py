@@ -617,6 +617,7 @@ def _commit() -> str | None:
     return answer.stdout.strip()
 
 
+@cache
 def has_gpu() -> bool:
     """Whether this machine shows an NVIDIA GPU, found out without importing PyTorch."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1")

@@ -200,7 +200,7 @@ def become_job(connection: socket.socket) -> str:
 def run_and_leave(script: str) -> None:
     """Run a script as Python would, and end at once.
 
-    Taking a process with PyTorch in it apart object by object takes a third of a second, more than many a job.
+    Taking a process with PyTorch in it apart takes Python a third of a second, more than many a job.
     """
     import runpy
 

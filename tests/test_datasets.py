@@ -1,6 +1,7 @@
 """Sources of images, the splits made of them, and their statistics."""
 
 import copy
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -275,6 +276,72 @@ def test_sixteen_bit_images_keep_their_shades(tmp_path):
         save(tmp_path, name, Image.fromarray(shades))
     loaded = folder.load(path=str(tmp_path), image_size=6, color="grey")
     assert np.abs(loaded.train_images[0, 0] - shades / 257).max() <= 1
+
+
+def everywhere(root, name, image, **options):
+    """The same image in both classes of train and test."""
+    for place in ("train/a", "train/b", "test/a", "test/b"):
+        (root / place).mkdir(parents=True, exist_ok=True)
+        image.save(root / place / name, **options)
+
+
+def test_an_image_is_turned_as_the_camera_noted(tmp_path):
+    shades = np.arange(36, dtype=np.uint8).reshape(6, 6) * 7
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter, clockwise
+    everywhere(tmp_path, "1.png", Image.fromarray(shades), exif=exif)
+    loaded = folder.load(path=str(tmp_path), color="grey")
+    assert np.array_equal(loaded.train_images[0, 0], np.rot90(shades, -1))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_transparent_is_black_whatever_colour_it_hides(tmp_path, mode):
+    pixels = np.full((6, 6, 4), 200, dtype=np.uint8)
+    pixels[:3, :, 3], pixels[3:, :, 3] = 0, 255
+    everywhere(tmp_path, "1.png", Image.fromarray(pixels).convert(mode))
+    image = folder.load(path=str(tmp_path)).train_images[0]
+    assert (image[:, :3] == 0).all()
+    assert (image[:, 3:] == 200).all()
+
+
+def test_floating_point_images_from_0_to_1_keep_their_shades(tmp_path):
+    shades = np.linspace(0, 1, 36, dtype=np.float32).reshape(6, 6)
+    everywhere(tmp_path, "1.tif", Image.fromarray(shades))
+    loaded = folder.load(path=str(tmp_path), color="grey")
+    assert np.abs(loaded.train_images[0, 0] - shades * 255).max() <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("shades", "words"),
+    [
+        (np.full((6, 6), 7.0, np.float32), "floating-point numbers are not between 0 and 1"),
+        (np.full((6, 6), 7, np.int32), "32-bit numbers have no known range"),
+    ],
+)
+def test_images_of_no_known_range_are_refused(tmp_path, shades, words):
+    everywhere(tmp_path, "1.tif", Image.fromarray(shades))
+    with pytest.raises(ValueError, match=f"1.tif: .*{words}"):
+        folder.load(path=str(tmp_path), color="grey")
+
+
+def test_what_is_skipped_is_counted_in_the_log(tree, caplog):
+    (tree / "train/cat/more").mkdir()
+    (tree / "train/cat/drawing.svg").write_text("<svg/>")
+    (tree / "train/cat/._1.png").write_text("what macOS leaves")
+    with caplog.at_level("INFO", logger="redress"):
+        folder.load(path=str(tree), image_size=6)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.endswith("3 that are no images by their names are skipped: drawing.svg, more, notes.txt")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tree):
+    os.mkfifo(tree / "train/dog/9.png")
+    assert "9.png: is not a file" in refusal(folder.describe, tree)
+
+
+def test_images_that_no_machine_could_hold_are_refused_at_once(tree):
+    with pytest.raises(ValueError, match="8 images of 1000000x1000000 pixels are 24 TB: too much"):
+        folder.describe(path=str(tree), image_size=1_000_000)
 
 
 def refusal(function, path):

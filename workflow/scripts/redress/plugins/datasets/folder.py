@@ -1,4 +1,8 @@
-"""Any images in folders: `train/<class>/*` and `test/<class>/*` under one path."""
+"""Any images in folders: `train/<class>/*` and `test/<class>/*` under one path.
+
+As they are seen: turned as a camera noted, on black where they are transparent, 16 bits and floating-point
+numbers brought down to 8 bits.
+"""
 
 import hashlib
 import logging
@@ -11,6 +15,9 @@ import numpy as np
 from redress.adversary.pool import Pool
 from redress.formats.description import Description
 from redress.formats.kinds import PositiveInt
+
+LARGEST = 10**12
+"""Bytes of images that no machine is asked to hold."""
 
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -33,12 +40,16 @@ def describe(
         for file, state in zip(files, map(os.stat, files), strict=True)
     )
     fingerprint = hashlib.sha256("\n".join(states).encode()).hexdigest()[:16]
+    channels, size = 3 if color == "rgb" else 1, image_size or _size_of(next(iter(train.values()))[0])
+    if len(files) * channels * size**2 > LARGEST:
+        terabytes = len(files) * channels * size**2 / 1e12
+        raise ValueError(f"{len(files)} images of {size}x{size} pixels are {terabytes:.0f} TB: too much")
     return Description(
         list(train),
         train_per_class=[len(files) for files in train.values()],
         test_per_class=[len(files) for files in test.values()],
-        channels=3 if color == "rgb" else 1,
-        image_size=image_size or _size_of(next(iter(train.values()))[0]),
+        channels=channels,
+        image_size=size,
         fingerprint=fingerprint,
     )
 
@@ -46,6 +57,9 @@ def describe(
 def load(*, path: str, image_size: PositiveInt | None = None, color: Literal["rgb", "grey"] = "rgb") -> Pool:
     """Raises ValueError naming the files that cannot be read as images, or have another size."""
     train, test = _listings(path)
+    for name in train:
+        for part in ("train", "test"):
+            _tell_of_skipped(Path(path, part, name))
     size = image_size or _size_of(next(iter(train.values()))[0])
     arrays = [_read(part, size, color, resize=image_size is not None) for part in (train, test)]
     return Pool(*arrays[0], *arrays[1], list(train))
@@ -79,8 +93,26 @@ def _order(name: str) -> tuple[bool, int, str]:
     return (False, int(name), name) if name.isdecimal() else (True, 0, name)
 
 
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    """By its name; hidden files, such as those that macOS leaves, are none."""
+    return entry.name.lower().endswith(ENDINGS) and not entry.name.startswith(".")
+
+
 def _images(folder: Path) -> list[str]:
-    return sorted(entry.path for entry in os.scandir(folder) if entry.name.lower().endswith(ENDINGS))
+    entries = [entry for entry in os.scandir(folder) if _is_image(entry)]
+    for entry in entries:
+        if not entry.is_file() and Path(entry.path).exists():  # a pipe would be waited for
+            raise ValueError(f"{entry.path}: is not a file")
+    return sorted(entry.path for entry in entries)
+
+
+def _tell_of_skipped(folder: Path) -> None:
+    others = sorted(entry.name for entry in os.scandir(folder) if not _is_image(entry))
+    visible = [name for name in others if not name.startswith(".")]
+    if visible:
+        log.info(
+            "%s: %d that are no images by their names are skipped: %s", folder, len(visible), _some(visible)
+        )
 
 
 def _size_of(file: str) -> int:
@@ -110,7 +142,7 @@ def _read(
     for i, (file, _) in enumerate(files):
         try:
             with Image.open(file) as image:
-                resized = _eight_bits(image).convert(mode)
+                resized = _as_seen(image).convert(mode)
                 if resized.size != (size, size):
                     if not resize:
                         width, height = resized.size
@@ -118,6 +150,8 @@ def _read(
                         continue
                     resized = resized.resize((size, size), Image.Resampling.BILINEAR)
                 images[i] = np.asarray(resized).reshape(size, size, channels).transpose(2, 0, 1)
+        except _NoPixelsError as error:
+            raise ValueError(f"{file}: {error}") from error
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError):
             unreadable.append(file)
         if i % 10_000 == 9_999:
@@ -135,10 +169,34 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
 
 
-def _eight_bits(image: Any) -> Any:
-    """The image itself, or a 16-bit grey one brought down to 8 bits; Pillow's own conversion clips it."""
+class _NoPixelsError(ValueError):
+    """An image whose numbers have no known meaning."""
+
+
+def _as_seen(image: Any) -> Any:
+    """The image upright, in 8 bits, with black where it is transparent; Pillow's own conversion clips large
+    numbers, makes small ones black and shows the colour that transparent pixels hide.
+    """
+    from PIL import Image, ImageOps
+
+    image = _eight_bits(ImageOps.exif_transpose(image), image.format)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    return image
+
+
+def _eight_bits(image: Any, kind: str | None) -> Any:
     from PIL import Image
 
+    if image.mode == "F":
+        values = np.asarray(image)
+        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+            raise _NoPixelsError("its floating-point numbers are not between 0 and 1")
+        return Image.fromarray((values * 255).round().astype(np.uint8))
     if not image.mode.startswith("I"):
         return image
-    return Image.fromarray((np.asarray(image, dtype=np.uint32) // 257).clip(0, 255).astype(np.uint8))
+    values = np.asarray(image, dtype=np.uint32)
+    if (image.mode == "I" and kind not in ("PNG", "PPM")) or values.max() > 65535:
+        raise _NoPixelsError("its 32-bit numbers have no known range; 8, 16 bits or 0.0 to 1.0 have")
+    return Image.fromarray((values // 257).astype(np.uint8))

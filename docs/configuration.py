@@ -50,6 +50,7 @@ WORDS = {
     "boolean": ("`true` or `false`", "`true` or `false`"),
     "object": ("block", "blocks"),
     "array": ("list", "lists"),
+    "null": ("`null`", "`null`"),
 }
 LIMITS = {
     "minimum": "at least",

@@ -15,7 +15,7 @@ from project import Project
 
 from redress.formats.recipe import Recipe
 from redress.plan import experiment as experiment_module
-from redress.plan.checks import ConfigError
+from redress.plan.checks import ConfigError, StrictLoader, holds_itself
 from redress.plan.experiment import Experiment
 
 ROOT = Path(__file__).parents[1]
@@ -95,7 +95,7 @@ DRAWS = [
     (f"{INTERCLASS}/classes", MISSING, "datasets.digits.manipulations.interclass.classes", "missing"),
     (f"{POISON}/target_class", 10, "datasets.digits.manipulations.poison.target_class", "10", "0 to 9"),
     (f"{POISON}/target_class", -1, "datasets.digits.manipulations.poison.target_class", "0 to 9"),
-    (f"{POISON}/target_class", "0", "datasets.digits.manipulations.poison.target_class", "0 without quotes"),
+    (f"{POISON}/target_class", "x", "datasets.digits.manipulations.poison.target_class", "no class 'x'"),
     (f"{POISON}/patch_size", 17, "datasets.digits.manipulations.poison.patch_size", "1 to 16"),
     (f"{POISON}/patch_size", 0, "datasets.digits.manipulations.poison.patch_size", "1 to 16"),
     (
@@ -275,6 +275,59 @@ def test_cuda_needs_a_gpu_here_but_not_where_jobs_run_elsewhere(monkeypatch):
 def test_a_clusters_job_takes_a_gpu_whatever_the_submitting_machine_has(monkeypatch, device, taken):
     monkeypatch.setattr(experiment_module, "has_gpu", lambda: False)
     assert Experiment(changed("device", device)).gpus(local=False) == taken
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("seeds", [10**30], "seeds[0]: "),
+        ("threads", 2**31, "threads: "),
+        ("time_limit", 0, "time_limit: "),
+        ("time_limit", "long", "time_limit: 'long' is not a number or null"),
+        ("methods/cf/style/label", "EU", "methods.eu.style.label: 'EU' is given twice"),
+        ("methods/cf/grid/steps", 10**205, "methods.cf.grid: the name of steps=1000"),
+    ],
+)
+def test_what_would_fail_or_mislead_later_is_refused(path, value, words):
+    message = message_for(changed(path, value))
+    assert message.startswith(words)
+    assert "\n" not in message
+
+
+def test_a_class_with_one_test_image_is_refused(tmp_path):
+    for place, count in (("train/a", 4), ("train/b", 4), ("test/a", 1), ("test/b", 5)):
+        (tmp_path / place).mkdir(parents=True)
+        for number in range(count):
+            Image.new("L", (20, 20)).save(tmp_path / place / f"{number}.png")
+    source = {"name": "folder", "path": str(tmp_path), "color": "grey"}
+    message = message_for(changed(f"{DIGITS}/source", source, f"{DIGITS}/validation_size", 0.5))
+    assert message.startswith("datasets.digits.source: class a has fewer than 2 test images")
+
+
+def test_folders_called_by_numbers_are_meant_by_their_names(tmp_path):
+    for part in ("train", "test"):
+        for name in range(1, 12):
+            (tmp_path / part / str(name)).mkdir(parents=True)
+            for number in range(4):
+                Image.new("L", (20, 20)).save(tmp_path / part / str(name) / f"{number}.png")
+    source = {"name": "folder", "path": str(tmp_path), "color": "grey"}
+    mine = [f"{DIGITS}/source", source, f"{DIGITS}/validation_size", 0.5, f"{POISON}/n", [4]]
+    mine += [f"{INTERCLASS}/n", [4], "deletion_fractions", [0.5]]
+    by_name = Experiment(changed(*mine, f"{INTERCLASS}/classes", [2, 11], f"{POISON}/target_class", 11))
+    told = {run.manipulation: by_name.manipulate_job(run) for run in by_name.runs()}
+    assert '"classes": [1, 10]' in told["interclass"]
+    assert '"target_class": 10' in told["poison"]
+    message = message_for(changed(*mine, f"{POISON}/target_class", 11, f"{INTERCLASS}/classes", [0, 3]))
+    assert message.endswith("classes: there is no class '0'; allowed: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")
+
+
+def test_blocks_of_yaml_may_be_merged_but_hold_neither_themselves_nor_lists_as_keys():
+    merged = yaml.load("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}", Loader=StrictLoader)
+    assert merged["b"] == {"x": 1, "y": 3}
+    assert not holds_itself(merged)
+    assert holds_itself(yaml.load("a: &a {b: [*a]}", Loader=StrictLoader))
+    with pytest.raises(yaml.YAMLError, match="a list or a block cannot be a key"):
+        yaml.load("{[1, 2]: 3}", Loader=StrictLoader)
 
 
 def test_resources_of_a_stage_are_filled_up_with_defaults():

@@ -124,4 +124,9 @@ def checked_model(model: object, where: str) -> nn.Module:
     """What the plug-in `where` returned, if that is a model. Else raises BadInputError."""
     if not isinstance(model, nn.Module):
         raise BadInputError(f"{where} returned {type(model).__name__} instead of a model")
+    for name, theta in model.named_parameters():
+        if isinstance(theta, nn.parameter.UninitializedParameter):
+            raise BadInputError(f"{where} returned a model whose {name} has no shape yet")
+        if theta.dtype != torch.float32:
+            raise BadInputError(f"{where} returned a model whose {name} is {theta.dtype}, not torch.float32")
     return model

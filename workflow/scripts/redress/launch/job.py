@@ -1,13 +1,18 @@
 """The shell around a job: its command line, its log, what it records of its making, and one-line errors."""
 
 import argparse
+import faulthandler
 import gc
 import json
 import logging
+import os
 import platform
+import shlex
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -48,6 +53,7 @@ def parser(description: str | None, *names: str) -> argparse.ArgumentParser:
     cli.add_argument(
         "--made-by", type=json.loads, default={}, help="JSON: what the record says about config and code"
     )
+    cli.add_argument("--time-limit", type=float, help="minutes after which the job ends with an error")
     return cli
 
 
@@ -87,16 +93,56 @@ def run(main: Callable[[argparse.Namespace], None], cli: argparse.ArgumentParser
     log.setLevel(logging.INFO)  # its own lines alone: fontTools has many
     arguments = cli.parse_args()
     gc.freeze()  # what the imports made is there to stay: looking it over once more at exit takes 0.15 s
+    if arguments.time_limit:
+        _end_after(arguments.time_limit)
     try:
         main(arguments)
     except (BadInputError, OSError) as error:
         raise SystemExit(f"error: {error}") from error
+    except SystemExit as error:
+        raise SystemExit(
+            f"error: the job was ended by sys.exit({error.code!r}), perhaps in a plug-in"
+        ) from error
     except RuntimeError as error:
         if type(error).__name__ != "OutOfMemoryError":  # PyTorch's, which light jobs do not import
             raise
         size = Recipe(**arguments.recipe).batch_size
         advice = f"try recipe.batch_size {max(size // 2, 1)}, or fewer jobs at a time (--resources gpu=1)"
         raise SystemExit(f"error: the GPU ran out of memory at batch_size {size}: {advice}") from error
+
+
+def _end_after(minutes: float) -> None:
+    """End the process with an error when its time is over, whatever it is doing.
+
+    A thread of Python's says so in a line; where code that holds Python's lock keeps it from running, another
+    that needs no lock prints where the job is.
+    """
+
+    def end() -> None:
+        print(f"error: the job took longer than time_limit allows, {minutes:g} minutes", file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(1)
+
+    faulthandler.dump_traceback_later(minutes * 60 + PATIENCE_SECONDS, exit=True)
+    timer = threading.Timer(minutes * 60, end)
+    timer.daemon = True
+    timer.start()
+
+
+PATIENCE_SECONDS = 5
+
+UNTOLD = ("--made-by", "--candidates", "--time-limit")
+"""Options that decide nothing, or what the name of a result says."""
+
+
+def made_by(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What decides how a result comes out, beside its inputs, as digests: of code and of the command line."""
+    words = sys.argv[1:]
+    told = [word for before, word in zip(["", *words], words, strict=False) if not {before, word} & {*UNTOLD}]
+    return {
+        "sources": arguments.made_by.get("sources"),
+        "told": sha256(shlex.join(told).encode()).hexdigest()[:16],
+    }
 
 
 def provenance(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -106,7 +152,8 @@ def provenance(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "settings": {name: value for name, value in vars(arguments).items() if name in told},
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        **{name: arguments.made_by.get(name) for name in ("commit", "config", "sources")},
+        **{name: arguments.made_by.get(name) for name in ("commit", "config")},
+        **made_by(arguments),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
         "machine": platform.platform(),
     }

@@ -34,7 +34,10 @@ def main() -> None:
     if option != "--serve":
         light = option == "--light"
         script, *arguments = arguments if light else [option, *arguments]
-        sys.exit(run_preloaded(script, arguments, LIGHT if light else HEAVY))
+        try:
+            sys.exit(run_preloaded(script, arguments, LIGHT if light else HEAVY))
+        except KeyboardInterrupt:
+            sys.exit(128 + SIGNAL_INTERRUPT)
     connection = serve(arguments[0], int(arguments[1]))
     if connection:
         run_and_leave(become_job(connection))
@@ -65,7 +68,8 @@ def run_preloaded(script: str, arguments: list[str], need: bytes = HEAVY) -> int
     code = int(answer or -SIGNAL_KILL)
     if code >= 0 or code == -SIGNAL_INTERRUPT:
         return code % 256
-    return f"error: the job's process was killed by signal {-code}; perhaps the machine ran out of memory"
+    why = "; perhaps the machine ran out of memory" if code == -SIGNAL_KILL else ""
+    return f"error: the job's process was killed by signal {-code}{why}"
 
 
 def start_server() -> None:

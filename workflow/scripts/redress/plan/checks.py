@@ -29,6 +29,9 @@ FUNCTIONS = {
 }
 """The function that takes a plug-in's settings, by package."""
 
+LONGEST_NAME = 200
+"""Characters of a candidate's name: file systems allow 255 with what is put around it."""
+
 GONE = {
     ("resources", "evaluate"): "there is no such stage any more; `train` covers it",
 }
@@ -58,12 +61,25 @@ class StrictLoader(yaml.SafeLoader):
         """Raises ConstructorError for the second one of two equal keys."""
         seen = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":  # `<<: *block`: its keys may be given again
+                continue
+            if not isinstance(key_node, yaml.ScalarNode):
+                problem = "a list or a block cannot be a key"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 problem = f"the key '{key}' is given twice"
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+def holds_itself(value: Any, above: tuple[int, ...] = ()) -> bool:
+    """Whether a block or list of YAML is, by an alias, somewhere inside itself."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return id(value) in above or any(holds_itself(one, (*above, id(value))) for one in inner)
 
 
 @cache
@@ -156,6 +172,7 @@ def _wrong_type(value: Any, rule: str | list[str]) -> str:
         "array": "a list",
         "object": "a block of keys",
         "string": "text",
+        "null": "null",
     }
     kinds = [rule] if isinstance(rule, str) else rule
     allowed = " or ".join(words[kind] for kind in kinds)
@@ -239,6 +256,11 @@ def check_method(name: str, block: Mapping[str, Any], config: Mapping[str, Any])
         if names & seen:
             raise ConfigError(grid_path, f"the candidate {candidate_name(candidate)} is given twice")
         seen |= names
+        if len(candidate_name(candidate)) > LONGEST_NAME:
+            problem = (
+                f"the name of {candidate_name(candidate)[:40]}... is longer than {LONGEST_NAME} characters"
+            )
+            raise ConfigError(grid_path, problem)
         for importance, _ in signatures.importances_of(use, candidate):
             check_plugin(grid_path, "importances", importance)
 

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,9 @@ FIGURES = {
     "figure7_interclass_utility": ("interclass", "utility_test"),
 }
 """The paper's figures: name to (manipulation, measure)."""
+
+CLASS_KEYS = {"classes", "target_class"}
+"""Settings of manipulations that may name classes."""
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -466,6 +469,12 @@ class Experiment:
         threads: int = self._config["threads"]
         return threads
 
+    @property
+    def time_limit(self) -> float | None:
+        """Minutes that a job may take; None for as long as it likes."""
+        limit: float | None = self._config["time_limit"]
+        return limit
+
     def check_machine(self) -> None:
         """Raise ConfigError where this machine cannot run the jobs itself."""
         if self._config["device"] == "cuda" and not has_gpu():
@@ -502,23 +511,30 @@ class Experiment:
     def _manipulation(self, dataset: str, name: str) -> dict[str, Any]:
         """Settings of a manipulation, classes given by name turned into their numbers."""
         settings = _without(self._config["datasets"][dataset]["manipulations"][name], "use", "n")
-        if "classes" in settings and isinstance(settings["classes"], list):
-            settings["classes"] = [self._class_number(dataset, name, c) for c in settings["classes"]]
+        for key in CLASS_KEYS & settings.keys():
+            numbers = partial(self._class_number, dataset, name, key)
+            given = settings[key]
+            if isinstance(given, list):
+                settings[key] = [numbers(one) for one in given]
+            elif key == "target_class":
+                settings[key] = numbers(given)
         known = signatures.fields("manipulations", self.manipulation_use(dataset, name))
         return {**signatures.defaults(known), **settings}
 
     def _adversary(self, dataset: str, name: str) -> Manipulation:
         return manipulation_of(self.manipulation_use(dataset, name), self._manipulation(dataset, name))
 
-    def _class_number(self, dataset: str, manipulation: str, given: Any) -> Any:
+    def _class_number(self, dataset: str, manipulation: str, key: str, given: Any) -> Any:
         """A class's number; where classes are called by numbers, 2 is the one called 2."""
         classes = self._descriptions[dataset].classes
-        if isinstance(given, int) and str(given) in classes:
-            return classes.index(str(given))
+        if isinstance(given, int) and not isinstance(given, bool):
+            called_by_numbers = all(name.isdecimal() for name in classes)
+            if str(given) in classes or (called_by_numbers and 0 <= given < len(classes)):
+                given = str(given)
         if not isinstance(given, str):
             return given
         if given not in classes:
-            path = ["datasets", dataset, "manipulations", manipulation, "classes"]
+            path = ["datasets", dataset, "manipulations", manipulation, key]
             raise ConfigError(path, f"there is no class {given!r}; allowed: {', '.join(classes)}")
         return classes.index(given)
 
@@ -546,6 +562,10 @@ class Experiment:
         checks.check_measures(self.measure_files, self._config["selection"])
         for method, block in self._config["methods"].items():
             checks.check_method(method, block, self._config)
+        labels = [block["style"].get("label", name) for name, block in self._config["methods"].items()]
+        for method, label in zip(self.methods, labels, strict=True):
+            if labels.count(label) > 1:
+                raise ConfigError(["methods", method, "style", "label"], f"{label!r} is given twice")
         for dataset, block in self._config["datasets"].items():
             self._check_dataset(dataset, block)
 
@@ -565,6 +585,10 @@ class Experiment:
         if size >= 1 and not isinstance(size, int):
             raise ConfigError([*path, "validation_size"], f"{size} is neither a share below 1 nor an integer")
         classes, pool = len(description.classes), sum(description.test_per_class)
+        if min(description.test_per_class) < 2:
+            name = description.classes[description.test_per_class.index(min(description.test_per_class))]
+            problem = f"class {name} has fewer than 2 test images: one is to validate by, one to report on"
+            raise ConfigError([*path, "source"], problem)
         if not classes <= (size if size >= 1 else round(size * pool)) <= pool - classes:
             allowed = f"{classes} to {pool - classes}, or a share that gives as many"
             raise ConfigError([*path, "validation_size"], f"{size} of {pool} samples: {allowed}")

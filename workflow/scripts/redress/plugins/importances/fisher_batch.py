@@ -15,15 +15,16 @@ def compute(
 
     Batches have the recipe's size and follow the order of `indices`, without augmentation; the last one
     may be smaller and counts as much as any other. The value depends on the batch size: with |S_f| up to
-    it, I_f comes from one batch.
+    it, I_f comes from one batch. Of a frozen parameter it is 0.
     """
     parameters = dict(model.eval().named_parameters())
+    trained = {name: theta for name, theta in parameters.items() if theta.requires_grad}
     total = {name: torch.zeros_like(theta) for name, theta in parameters.items()}
     batches = indices.split(recipe.batch_size)
     for batch in batches:
         with autocast(indices.device, recipe):
             loss = task_loss(model, training_set.images(batch), training_set.labels[batch], batch)
-        gradients = torch.autograd.grad(loss, list(parameters.values()))
-        for name, gradient in zip(parameters, gradients, strict=True):
+        gradients = torch.autograd.grad(loss, list(trained.values()))
+        for name, gradient in zip(trained, gradients, strict=True):
             total[name] += gradient.detach() ** 2
     return {name: value / len(batches) for name, value in total.items()}

@@ -267,7 +267,7 @@ def test_a_discovery_that_asks_for_margins_gets_those_of_the_training(drawn, plu
 def test_a_method_gets_the_deletion_set_and_everything_else_as_retain_set(drawn, monkeypatch, indices):
     seen = []
     module = SimpleNamespace(unlearn=lambda task: seen.append(task) or task.original)
-    monkeypatch.setattr(candidate_job, "load", lambda package, name: module)
+    monkeypatch.setattr(candidate_job, "load_anew", lambda package, name: module)
     cell = CELL.having(share="0.5")
     deletion = drawn[:10].tolist() if indices is None else indices
     DeletionSet(np.array(deletion)).save(cell, {})

@@ -113,7 +113,7 @@ def test_a_selection_without_the_deletion_set_is_named():
 
 
 def test_a_method_gets_a_block_of_its_own_name(monkeypatch):
-    loaded, load = [], candidate_job.load
-    monkeypatch.setattr(candidate_job, "load", lambda *names: loaded.append(names) or load(*names))
+    loaded, load = [], candidate_job.load_anew
+    monkeypatch.setattr(candidate_job, "load_anew", lambda *names: loaded.append(names) or load(*names))
     keep()
     assert loaded == [("methods", "cf")]

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import types
 from functools import partial, wraps
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import torch
 from redress.adversary.act import act, manipulation
 from redress.adversary.discovery import discover
 from redress.adversary.pool import Pool, channel_statistics, split
-from redress.developer import expanding, making
+from redress.developer import candidate_job, expanding, making
 from redress.developer.candidate_job import CandidateJob
 from redress.developer.expanding import expand
 from redress.developer.importance import compute_importance
@@ -25,6 +26,7 @@ from redress.formats.errors import BadInputError
 from redress.formats.identity import PLAIN, WHOLE, Identity
 from redress.formats.recipe import Recipe, Setup
 from redress.formats.seeds import generator_for, seed_for
+from redress.plugins import methods
 from redress.plugins.methods import cf, scrub, ssd
 
 NAME, SEED, N, SIZE, COUNT = "an unusual dataset", 987654321, 10, 12, 60
@@ -105,7 +107,8 @@ def job(world, method):
 
 def let(patch, method, unlearn):
     """Let `unlearn` stand in for a method's, of whose hyperparameters and defaults it is."""
-    patch.setattr(method, "unlearn", wraps(method.unlearn)(unlearn))
+    module = types.SimpleNamespace(unlearn=wraps(method.unlearn)(unlearn))
+    patch.setattr(candidate_job, "load_anew", lambda package, name: module)
 
 
 def handed_task(world, monkeypatch, method="ssd"):
@@ -412,7 +415,7 @@ def test_a_method_that_draws_from_pytorchs_global_stream_draws_the_same_for_ever
         drawn.append(torch.rand(3).tolist())
         return task.original
 
-    monkeypatch.setattr(cf, "unlearn", unlearn)
+    let(monkeypatch, cf, unlearn)
     shared_job = job(poisoned, "cf")
     shared_job.run({})
     shared_job.run({"steps": 5})
@@ -535,8 +538,50 @@ def test_a_method_that_exchanges_its_importances_is_refused_or_does_not_reach_th
     tiny.assert_same_weights(model, again, tolerance=0)
 
 
+STATEFUL = """
+import os
+
+import numpy as np
+import torch
+
+generator = torch.Generator().manual_seed(7)
+calls = []
+
+
+def unlearn(task, *, steps: int = 1):
+    calls.append(steps)
+    with torch.no_grad():
+        for theta in task.original.parameters():
+            theta += 0.1 * len(calls) * torch.rand(theta.shape, generator=generator) * np.random.rand()
+    os.chdir("/")
+    return task.original
+"""
+
+
+def test_what_a_method_keeps_at_its_top_level_reaches_no_other_candidate(poisoned, monkeypatch, tmp_path):
+    (tmp_path / "stateful.py").write_text(STATEFUL)
+    monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(tmp_path)])
+    together, alone = job(poisoned, "stateful"), job(poisoned, "stateful")
+    models = [together.run({"steps": steps})[0] for steps in (1, 2)]
+    tiny.assert_same_weights(models[1], alone.run({"steps": 2})[0], tolerance=0)
+    assert Path.cwd() == poisoned.folder
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_model_of_another_precision_is_named(poisoned, monkeypatch, dtype):
+    let(monkeypatch, cf, lambda task, **_: task.original.to(dtype))
+    with pytest.raises(BadInputError, match=rf"methods/cf\.py: .* is {dtype}, not torch.float32"):
+        job(poisoned, "cf").run({})
+
+
+def test_a_model_with_a_layer_that_has_no_shape_yet_is_named(poisoned, monkeypatch):
+    let(monkeypatch, cf, lambda task, **_: torch.nn.Sequential(task.original, torch.nn.LazyLinear(3)))
+    with pytest.raises(BadInputError, match=r"methods/cf\.py: .* has no shape yet"):
+        job(poisoned, "cf").run({})
+
+
 def test_a_method_that_returns_no_model_is_named(poisoned, monkeypatch):
-    monkeypatch.setattr(cf, "unlearn", lambda task, **_: None)
+    let(monkeypatch, cf, lambda task, **_: None)
     with pytest.raises(ValueError, match=r"methods/cf\.py: unlearn\(\) returned NoneType"):
         job(poisoned, "cf").run({})
 
@@ -547,7 +592,7 @@ def test_a_diverged_candidate_is_recorded_without_predictions(poisoned, monkeypa
             next(task.original.parameters()).fill_(float("nan"))
         return task.original
 
-    monkeypatch.setattr(cf, "unlearn", unlearn)
+    let(monkeypatch, cf, unlearn)
     _, record = job(poisoned, "cf").run({})
     assert record.diverged
     assert predicted(record) == [[]] * 5

@@ -3,6 +3,7 @@
 import argparse
 import json
 
+from redress.developer import finished
 from redress.developer.candidate_job import CandidateJob
 from redress.formats.candidates import candidate_name
 from redress.formats.identity import OF_CANDIDATES
@@ -12,12 +13,28 @@ from redress.launch.job import add_setup, identity_of, log, parser, provenance, 
 def main(arguments: argparse.Namespace) -> None:
     identity = identity_of(arguments)
     job = CandidateJob(identity, arguments.uses, setup_of(arguments), provenance(arguments))
+    several, failures = len(arguments.candidates) > 1, []
     for hyperparameters in arguments.candidates:
         name = candidate_name(hyperparameters)
-        _, predictions = job.run(hyperparameters)
-        predictions.save("candidate", identity.having(candidate=name))
+        who = identity.having(candidate=name)
+        if several and finished.bring_back(who, job.made_from(hyperparameters), job.provenance):
+            log.info("%s %s was finished before", identity.method, name)
+            continue
+        try:
+            _, predictions = job.run(hyperparameters)
+        except Exception as error:  # the others are not to suffer from it
+            log.info("%s %s failed: %s", identity.method, name, error)
+            failures.append(error)
+            continue
+        predictions.save("candidate", who)
+        if several:
+            finished.put_aside(who)
         end = "diverged after" if predictions.diverged else "took"
         log.info("%s %s %s %.2f s", identity.method, name, end, predictions.about["unlearn_seconds"])
+    if failures:
+        raise failures[0]
+    if several:
+        finished.clear(identity)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,13 @@
 """Running candidates of one method on one deletion set: what unlearn.py and save_model.py have in common."""
 
 import copy
+import os
+import random
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +21,7 @@ from redress.formats.errors import BadInputError
 from redress.formats.identity import PLAIN, WHOLE, Identity
 from redress.formats.recipe import Setup
 from redress.launch.device import Stopwatch, device_name, peak_memory_mb
-from redress.plugins import importances_of, load
+from redress.plugins import importances_of, load_anew
 
 Importances = dict[tuple[str, str], dict[str, Tensor]]
 
@@ -37,7 +41,8 @@ class CandidateJob:
     def __init__(
         self, identity: Identity, uses: Mapping[str, str], setup: Setup, provenance: Mapping[str, Any]
     ):
-        self._identity, self._setup, self._provenance = identity, setup, provenance
+        self._identity, self._setup = identity, setup
+        self.provenance = dict(provenance)
         self._method = uses["method"]
         self._bench = Bench(identity, uses, setup)
         self._deletion = self._bench.deletion_set()
@@ -49,18 +54,18 @@ class CandidateJob:
 
     def run(self, hyperparameters: Hyperparameters) -> tuple[nn.Module, Predictions]:
         """M_u and what it predicts. No candidate influences another one."""
-        bench, device = self._bench, self._bench.device
-        needed = importances_of(self._method, hyperparameters)
-        for one in needed:
-            self._load_importance(*one)
+        device = self._bench.device
+        needed = self._needed(hyperparameters)
         task = self._task(needed)
         before = _changes_in_place(self._importances)
         _reset_torch(task.seed, self._setup.threads)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        unlearn = load("methods", self._method).unlearn
+        unlearn = load_anew("methods", self._method).unlearn
+        folder = Path.cwd()
         with Stopwatch(device) as stopwatch:
             model = unlearn(task, **hyperparameters)
+        os.chdir(folder)
         memory = peak_memory_mb(device)
         checked_model(model, f"methods/{self._method}.py: unlearn()")
         if _changes_in_place(self._importances) != before:
@@ -75,10 +80,22 @@ class CandidateJob:
             "preparation_seconds": preparation,
             "peak_memory_mb": memory,
             "device": device_name(device),
-            "made_from": bench.seals | {f"{over} {name}": self._seals[name, over] for name, over in needed},
-            "provenance": dict(self._provenance),
+            "made_from": self.made_from(hyperparameters),
+            "provenance": self.provenance,
         }
         return model, self._predictor.predict(model, about)
+
+    def made_from(self, hyperparameters: Hyperparameters) -> dict[str, str]:
+        """Seals of all that a candidate is made from, by kind."""
+        needed = self._needed(hyperparameters)
+        return self._bench.seals | {f"{over} {name}": self._seals[name, over] for name, over in needed}
+
+    def _needed(self, hyperparameters: Hyperparameters) -> list[tuple[str, str]]:
+        """The importances that a candidate needs, loaded."""
+        needed = importances_of(self._method, hyperparameters)
+        for one in needed:
+            self._load_importance(*one)
+        return needed
 
     def _load_importance(self, name: str, over: str) -> None:
         if (name, over) in self._importances:
@@ -113,6 +130,8 @@ class CandidateJob:
 def _reset_torch(seed: int, threads: int) -> None:
     """Undo what an earlier candidate's method may have done to PyTorch's global state."""
     torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
     torch.set_num_threads(threads)
     torch.set_grad_enabled(True)
     torch.set_default_dtype(torch.float32)

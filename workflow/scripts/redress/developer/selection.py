@@ -84,7 +84,7 @@ def select_all(
                 raise BadInputError(
                     f"selection: {names} do not apply to {block.method}: nothing is left to select by"
                 )
-            candidates = []
+            candidates, seals = [], []
             for name in block.candidates:
                 who = cell.having(candidate=name)
                 predictions = Predictions.load("candidate", who)
@@ -95,6 +95,7 @@ def select_all(
                     for key in needed
                 }
                 candidates.append(values)
+                seals.append(predictions.about["seal"])
             chosen = select(candidates, used)
             records.append(
                 {
@@ -102,6 +103,7 @@ def select_all(
                     "weights": used,
                     "selected": None if chosen is None else block.candidates[chosen],
                     "score": None if chosen is None else score(candidates[chosen], used),
+                    "made_from": files.digest_of_seals(seals),
                 }
             )
     return records

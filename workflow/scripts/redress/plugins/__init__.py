@@ -1,6 +1,7 @@
 """What can be added as one file: everything that is found by its file's name."""
 
 import importlib
+import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from inspect import signature
@@ -19,6 +20,15 @@ def names(package: str) -> list[str]:
 @cache
 def load(package: str, name: str) -> ModuleType:
     """The module `name` of `package`."""
+    return importlib.import_module(f"redress.plugins.{package}.{name}")
+
+
+def load_anew(package: str, name: str) -> ModuleType:
+    """The same, run again with all that it imports of `package`: nothing is left of what an earlier call has
+    changed at its top level, a random generator's state for instance.
+    """
+    for module in [one for one in sys.modules if one.startswith(f"redress.plugins.{package}.")]:
+        del sys.modules[module]
     return importlib.import_module(f"redress.plugins.{package}.{name}")
 
 

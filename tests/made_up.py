@@ -145,6 +145,7 @@ class Run:
         measured: dict[str, Any] = {"candidates": [], "selected": [], "missing": []}
         measured["original"] = self.record(original, "original", None)
         measured["not_applying"] = self.not_applying(original["manipulation"])
+        measured["made_from"] = {"selection": "its seal"}
         for method, grid in self.grids.items():
             if (self.maker_of or {}).get(method, self.makers[0]) != original["maker"]:
                 continue

@@ -188,6 +188,13 @@ def test_a_candidate_that_was_made_from_other_files_is_refused(results, kind):
         measured(selections=selections)
 
 
+def test_a_candidate_of_another_kind_of_device_is_refused(results):
+    selections = measured_selections()
+    results.candidate({"a": 2}, GOOD, [0] * 4, probes=([0] * 3, [0] * 4, [0] * 4), device="NVIDIA H200")
+    with pytest.raises(DamagedFileError, match=r"a=2.safetensors: was made on NVIDIA H200, .* on cpu"):
+        measured(selections=selections)
+
+
 def test_an_original_that_was_made_from_another_training_set_is_refused(results):
     results.original(GOOD, [0] * 3, [0] * 4, [0] * 4, training_set="another")
     with pytest.raises(DamagedFileError, match=r"predictions\.safetensors: was made from another"):

@@ -223,7 +223,8 @@ def results(project):
     """Time stamps of all that jobs have written, but logs."""
     folder = project.folder / "results"
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return {path: (folder / path).stat().st_mtime_ns for path in paths if path.parts[0] != "logs"}
+    kept = (path for path in paths if path.parts[0] != "logs" and ".seals" not in path.parts)
+    return {path: (folder / path).stat().st_mtime_ns for path in kept}
 
 
 def rule_of(path):
@@ -350,16 +351,17 @@ def test_what_is_done_is_shown_beside_what_is_missing(changed):
     assert set(pd.read_csv(incomplete / "selected.csv")["method"]) == set(METHODS) - {"cf"}
     assert all((incomplete / f"{name}.png").exists() for name in FIGURES)
     assert "4 results are missing" in (incomplete / "report.html").read_text()
-    assert not (project.folder / "results/report.html").exists()
-    # Nobody shall take the outdated ones for results.
-    assert not any((project.folder / "results/tables").iterdir())
-    assert [path.name for path in (project.folder / "results/figures").iterdir()] == ["examples"]
+    # Those of the run before stay, and say so.
+    assert "of an earlier run" in (project.folder / "results/OUTDATED.txt").read_text()
+    assert "of an earlier run" in (project.folder / "results/report.html").read_text()
+    assert set(table(project, "selected")["method"]) == set(METHODS)
     # What the failed jobs had deleted is made again, and nothing else.
     cf.write_text(f"{working}\n_mended = 1\n")
     assert project.planned() == {"unlearn_cf": 4, **MEASURED_AGAIN}
     project.snakemake()
     assert not incomplete.exists()
-    assert set(table(project, "selected")["method"]) == set(METHODS)
+    assert not (project.folder / "results/OUTDATED.txt").exists()
+    assert "of an earlier run" not in (project.folder / "results/report.html").read_text()
 
 
 @pytest.mark.slow

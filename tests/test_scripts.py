@@ -26,7 +26,7 @@ def test_every_stage_has_a_script_and_a_rule_file_that_the_snakefile_includes_on
     included = re.findall(r'^include: "rules/(\w+)\.smk"$', snakefile, flags=re.MULTILINE)
     assert sorted(included) == sorted(path.stem for path in (ROOT / "workflow/rules").glob("*.smk"))
     stages = {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")}
-    assert set(included) - {"common", "after_failures"} == stages
+    assert set(included) - {"common", "after_failures", "look_again"} == stages
 
 
 def test_training_and_unlearning_load_nothing_they_do_not_use():

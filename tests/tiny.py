@@ -228,13 +228,22 @@ class Results:
         DeletionSet(np.array(indices)).save(cell, {})
 
     def candidate(
-        self, values, validation, deletion, probes=((), (), ()), cell=CELL, method="eu", **made_from
+        self,
+        values,
+        validation,
+        deletion,
+        probes=((), (), ()),
+        cell=CELL,
+        method="eu",
+        device="cpu",
+        **made_from,
     ):
         """A candidate that predicts this, or has diverged where `validation` is None."""
         about = {
             "hyperparameters": values,
             "deletion_size": len(deletion),
             "unlearn_seconds": 2.5,
+            "device": device,
             "provenance": PROVENANCE,
             "made_from": {**self.made_from, "deletion_set": self.seal("deletion_set", cell), **made_from},
         }

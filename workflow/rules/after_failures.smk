@@ -4,12 +4,17 @@ import csv
 import shutil
 import subprocess
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from snakemake.logging import DefaultFilter, logger
 from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from redress.formats import products
+
 INCOMPLETE = "results/incomplete"
+OUTDATED = "results/OUTDATED.txt"
+MARK = '<p class="outdated" role="status">'
 LACKING = ["dataset", "manipulation", "n", "seed", "maker", "method", "discovery", "share"]
 
 
@@ -35,13 +40,11 @@ def tell_of_failures():
 def collect_what_there_is():
     """Make them in a folder of their own.
 
-    The complete ones are removed: by now they are outdated, and nobody should take them for results.
+    Those of the run before stay, marked as such since this one began.
     """
     unfinished = [job for job in workflow.dag.needrun_jobs() if not job.is_group()]
     if "collect" not in [job.rule.name for job in unfinished]:
         return
-    for path in [*table_files(), *figure_files("pdf", "png"), "results/report.html"]:
-        Path(path).unlink(missing_ok=True)
     shutil.rmtree(INCOMPLETE, ignore_errors=True)
     outdated = {str(path) for job in unfinished for path in job.output}
 
@@ -67,6 +70,8 @@ def collect_what_there_is():
     else:
         told = f"{INCOMPLETE}/missing.csv lists them, and {INCOMPLETE}/report.html shows the rest"
     number = f"{len(missing)} result{' is' if len(missing) == 1 else 's are'} missing"
+    if Path(OUTDATED).exists():
+        told += f"; tables, figures and page in results/ are of an earlier run ({OUTDATED})"
     print(f"{number}: {told}", file=sys.stderr)
 
 
@@ -103,7 +108,10 @@ def measured(original, blocks):
 
 def write_missing(missing):
     """List what lacks."""
-    with open(f"{INCOMPLETE}/missing.csv", "w", newline="", encoding="utf-8") as file:
+    with (
+        products.sealed(f"{INCOMPLETE}/missing.csv") as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
         rows = csv.DictWriter(file, LACKING, extrasaction="ignore")
         rows.writeheader()
         rows.writerows({"method": "original", **identity.names} for identity in missing)
@@ -129,8 +137,60 @@ def run_script(name, told, *more):
 tell_of_failures()
 
 
+def mark_as_outdated():
+    """Where tables and page are about to be made again: say that those which are there are of before.
+
+    They stay until the new ones are there, whatever happens to this run.
+    """
+    if "page" not in {job.rule.name for job in workflow.dag.needrun_jobs() if not job.is_group()}:
+        return
+    if not any(map(os.path.exists, ["results/report.html", *table_files()])):
+        return
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    text = (
+        f"Tables, figures and page are of an earlier run. They are to be made again since {now}; when that "
+        "has been done, this file is gone."
+    )
+    Path(OUTDATED).write_text(f"{text}\n")
+    page = Path("results/report.html")
+    if products.is_intact(page):
+        content = page.read_text(encoding="utf-8")
+        if MARK not in content:
+            marked = content.replace("<body>", f"<body>\n{MARK}{text.partition('; ')[0]}.</p>", 1)
+            with products.sealed(page) as temporary:
+                temporary.write_text(marked, encoding="utf-8")
+
+
+def remove_what_is_of_before():
+    """After everything was made: figures of what is no longer in the config, and the mark."""
+    Path(OUTDATED).unlink(missing_ok=True)
+    drawn = {*figure_files("pdf", "png"), *example_files("pdf", "png")}
+    for path in products.remove_others("results/figures", drawn):
+        print(f"{path}: removed, for it is not of this config", file=sys.stderr)
+
+
+def tell_of_diverged():
+    """Which original models diverged: nothing that follows from one says anything of a method."""
+    path = Path(f"{TABLES}/candidates.csv")
+    if not path.exists():
+        return
+    with open(path, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row.get("method") == "original" and not row.get("validation_accuracy"):
+                who = f"{row['dataset']}, {row['manipulation']}, n {row['n_manipulated']}, seed {row['seed']}"
+                print(
+                    f"The original model of {who} ({row['maker']}) diverged: try a lower learning_rate",
+                    file=sys.stderr,
+                )
+
+
 onsuccess:
     shutil.rmtree(INCOMPLETE, ignore_errors=True)
+    tell_of_diverged()
+    if workflow.is_main_process and all(
+        map(os.path.exists, [*table_files(), "results/report.html"])
+    ):
+        remove_what_is_of_before()
 
 
 onerror:

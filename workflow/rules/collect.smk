@@ -3,8 +3,10 @@ rule collect:
         original_files("measures"),
     output:
         **{
-            table: report(
-                f"{TABLES}/{table}.csv", caption=f"../report/{table}.rst", category="Tables"
+            table: update(
+                report(
+                    f"{TABLES}/{table}.csv", caption=f"../report/{table}.rst", category="Tables"
+                )
             )
             for table in COLLECTED
         },
@@ -15,7 +17,7 @@ rule collect:
         "../../envs/results.yaml"
     params:
         start=lambda wc, output: script("collect"),
-        told=experiment.collect_job(TABLES),
+        told=lambda wc: experiment.collect_job(TABLES),
         sources=experiment.sources("collect"),
     shell:
         JOB

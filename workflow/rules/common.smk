@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import shlex
 import sys
 from functools import cache
@@ -17,12 +18,16 @@ gc.disable()
 
 ROOT = Path(workflow.current_basedir).parent.parent
 SCRIPTS = ROOT / "workflow" / "scripts"
+if {"{", "}"} & set(str(ROOT)):
+    sys.exit(f"{ROOT}: Snakemake takes braces for wildcards: give the folder another name")
 sys.path.insert(0, str(SCRIPTS))
 
+from redress import plugins
 from redress.formats.errors import CONFIG_OPTION, BadInputError
 from redress.formats.identity import CELL, ORIGINAL, PLACES, PLAIN, RUN, WHOLE, Identity
+from redress.launch.environment import share_environment
 from redress.launch.preloaded import start_server
-from redress.plan.checks import ConfigError, StrictLoader
+from redress.plan.checks import ConfigError, StrictLoader, holds_itself
 from redress.plan.experiment import Experiment
 
 TABLES = "results/tables"
@@ -31,6 +36,7 @@ LOGS = RUN.replace("results/runs", "results/logs")
 ORIGINAL_LOGS = ORIGINAL.replace("results/runs", "results/logs")
 COMMAND = shlex.join(["snakemake", *sys.argv[1:]])
 
+share_environment()
 os.environ[CONFIG_OPTION] = "".join(
     f" --configfile {shlex.join(map(str, workflow.overwrite_configfiles))}"
     for _ in workflow.overwrite_configfiles[:1]
@@ -38,16 +44,11 @@ os.environ[CONFIG_OPTION] = "".join(
 
 
 wildcard_constraints:
-    manipulation=r"[^/]+",
     n=r"\d+",
     seed=r"\d+",
-    maker=r"[^/]+",
-    discovery=r"[^/]+",
-    expansion=r"[^/]+",
     method=r"[^/]+",
     share=r"[0-9.e-]+",
     candidate=r"[^/]+",
-    importance=r"[^/]+",
     over=r"training_set|[^/]+/[^/]+/[0-9.e-]+",
 
 
@@ -63,8 +64,12 @@ def readable_yaml(path):
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         sys.exit(f"{path}{where}: not valid YAML: {getattr(error, 'problem', None) or error}")
+    except RecursionError:
+        sys.exit(f"{path}: not valid YAML: a block holds itself")
     if not isinstance(content, dict):
         sys.exit(f"{path}: is not a block of keys")
+    if holds_itself(content):
+        sys.exit(f"{path}: a block holds itself")
     return path
 
 
@@ -113,6 +118,9 @@ def script(name, preloaded=None):
 
 JOB = "python {params.start} {params.told} > {log} 2>&1"
 
+MADE_BY = {}
+"""What the record of a job's result says now of code and settings, by the script and the method."""
+
 
 def job(name, tell, sources, preloaded=None, candidates=None, **names):
     """The parameters of a rule that runs the script `name`.
@@ -126,9 +134,16 @@ def job(name, tell, sources, preloaded=None, candidates=None, **names):
 
     @cache
     def start(fingerprint, *carried):
-        made_by = {**experiment.made_by, "sources": fingerprint}
-        said = f"{script(name, preloaded)} {experiment.arguments(Identity(''), made_by=made_by)}"
+        options = {"made_by": {**experiment.made_by, "sources": fingerprint}}
+        if experiment.time_limit:
+            options["time_limit"] = experiment.time_limit
+        said = f"{script(name, preloaded)} {experiment.arguments(Identity(''), **options)}"
         return f"{said} {experiment.hyperparameters(candidates, carried)}" if carried else said
+
+    MADE_BY[name, names.get("method")] = lambda identity: {
+        "sources": sources(identity),
+        "told": sha256(tell(identity).encode()).hexdigest()[:16],
+    }
 
     def started(wildcards, output):
         files = output if candidates else []
@@ -167,6 +182,11 @@ def inputs_of_candidates(method, candidates=None):
             for importance, over in experiment.importances(method, candidates)
         ),
     ]
+
+
+def any_of(allowed):
+    """A regular expression for one of these names."""
+    return "|".join(map(re.escape, sorted(allowed)))
 
 
 def filled(pattern, **names):
@@ -292,6 +312,8 @@ def table_files():
 onstart:
     gc.enable()
     tell_of_failures()  # in the log file as well, which is opened only now
+    if workflow.is_main_process:
+        mark_as_outdated()
     # The default limit of 100 job starts a second leaves a timer behind for every finished job, each of
     # which then wakes the scheduler once a second: after 100 jobs it takes half a core. A local run needs
     # no such limit, because --cores is one.

@@ -7,13 +7,15 @@ rule examples:
             for kind in ("training_set", "truth")
         ],
     output:
-        report(
-            "results/figures/examples/{dataset}/{manipulation}.png",
-            caption="../report/examples.rst",
-            category="Examples",
-            labels={"dataset": "{dataset}", "manipulation": "{manipulation}"},
+        update(
+            report(
+                "results/figures/examples/{dataset}/{manipulation}.png",
+                caption="../report/examples.rst",
+                category="Examples",
+                labels={"dataset": "{dataset}", "manipulation": "{manipulation}"},
+            )
         ),
-        "results/figures/examples/{dataset}/{manipulation}.pdf",
+        update("results/figures/examples/{dataset}/{manipulation}.pdf"),
     log:
         "results/logs/{dataset}/{manipulation}/examples.log",
     localrule: True

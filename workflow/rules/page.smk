@@ -4,7 +4,7 @@ rule page:
         figure_files("png"),
         examples=example_files("png"),
     output:
-        report("results/report.html", caption="../report/page.rst", category="Page"),
+        update(report("results/report.html", caption="../report/page.rst", category="Page")),
     log:
         "results/logs/page.log",
     localrule: True
@@ -13,7 +13,7 @@ rule page:
     params:
         # Of the config only what matters to results makes them again, and the page with them.
         start=lambda wc, input: f"{script('page')} {experiment.page_also(COMMAND, input.examples)}",
-        told=experiment.page_job(TABLES, "results/figures", "results/report.html"),
+        told=lambda wc: experiment.page_job(TABLES, "results/figures", "results/report.html"),
         sources=[experiment.measure_sources("page"), page_parts()],
     shell:
         JOB

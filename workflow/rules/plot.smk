@@ -4,16 +4,18 @@ rule plot:
         rules.collect.output.selected,
     output:
         [
-            report(
-                f"results/figures/{name}.png",
-                caption=figure_caption(manipulation, measure),
-                category="Figures",
-                subcategory=manipulation,
-                labels={"figure": name},
+            update(
+                report(
+                    f"results/figures/{name}.png",
+                    caption=figure_caption(manipulation, measure),
+                    category="Figures",
+                    subcategory=manipulation,
+                    labels={"figure": name},
+                )
             )
             for name, (manipulation, measure) in experiment.figures().items()
         ],
-        figure_files("pdf"),
+        update(figure_files("pdf")),
     log:
         "results/logs/plot.log",
     localrule: True
@@ -21,7 +23,7 @@ rule plot:
         "../../envs/results.yaml"
     params:
         start=lambda wc, output: script("plot"),
-        told=experiment.plot_job(TABLES, "results/figures"),
+        told=lambda wc: experiment.plot_job(TABLES, "results/figures"),
         sources=experiment.measure_sources("plot"),
     shell:
         JOB

@@ -1,5 +1,11 @@
+# What is not in the config cannot be asked for.
 wildcard_constraints:
-    dataset="|".join(experiment.datasets),
+    dataset=any_of(experiment.datasets),
+    manipulation=any_of({run.manipulation for run in experiment.runs()}),
+    maker=any_of(experiment.makers),
+    discovery=any_of(experiment.discoveries),
+    expansion=any_of([PLAIN, *experiment.expansions]),
+    importance=any_of(plugins.names("importances")),
 
 
 rule prepare:

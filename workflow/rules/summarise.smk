@@ -3,7 +3,7 @@ rule summarise:
         rules.collect.output.candidates,
         rules.collect.output.selected,
     output:
-        report(f"{TABLES}/summary.csv", caption="../report/summary.rst", category="Tables"),
+        update(report(f"{TABLES}/summary.csv", caption="../report/summary.rst", category="Tables")),
     log:
         "results/logs/summarise.log",
     localrule: True
@@ -11,7 +11,7 @@ rule summarise:
         "../../envs/results.yaml"
     params:
         start=lambda wc, output: script("summarise"),
-        told=experiment.summarise_job(TABLES),
+        told=lambda wc: experiment.summarise_job(TABLES),
         sources=experiment.measure_sources("summarise"),
     shell:
         JOB

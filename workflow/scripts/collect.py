@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from redress.formats import files
-from redress.formats.errors import BadInputError
+from redress.formats import files, products
+from redress.formats.errors import BadInputError, DamagedFileError
 from redress.formats.identity import Identity
 from redress.launch.job import log, parser, run
 from redress.report.tables import candidate_row, provenance_table, selected_row, table_of, times_table
 
-HELD = ("original", "candidates", "selected", "measures", "not_applying")
+HELD = ("original", "candidates", "selected", "measures", "not_applying", "made_from")
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
         ),
     }
     for name, content in tables.items():
-        with files.atomic(arguments.tables / f"{name}.csv") as temporary:
+        with products.sealed(arguments.tables / f"{name}.csv") as temporary:
             content.to_csv(temporary, index=False)
     log.info("%d originals, %d candidates, %d selected", len(originals), len(candidates), len(selected))
 
@@ -48,7 +48,18 @@ def read(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
                         identity = Identity(dataset, manipulation, n, seed, maker)
                         path = arguments.root / Path(identity.path("measures")).relative_to("results")
                         if path.exists() or not arguments.partial:
-                            yield files.read_json(path, identity, *HELD)
+                            measured = files.read_json(path, identity, *HELD)
+                            check(path, measured, identity)
+                            yield measured
+
+
+def check(path: Path, measured: dict[str, Any], identity: Identity) -> None:
+    """Raise DamagedFileError where what measure.py wrote is not of the files that are there."""
+    places = {kind: Path(identity.path(kind)) for kind in measured["made_from"]}
+    places["selection"] = path.parent / places["selection"].name
+    for kind, seal in measured["made_from"].items():
+        if places[kind].exists() and files.about_of(places[kind])["seal"] != seal:
+            raise DamagedFileError(path, f"was made from another {places[kind]}")
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ import json
 
 from redress.adversary.discovery import discover
 from redress.formats.identity import OF_DELETION_SET
-from redress.launch.job import add_uses, identity_of, log, parser, run
+from redress.launch.job import add_uses, identity_of, log, made_by, parser, run
 
 
 def main(arguments: argparse.Namespace) -> None:
     identity = identity_of(arguments)
     found = discover(identity, arguments.uses, arguments.settings)
-    found.save(identity, {})
+    found.save(identity, {"made_by": made_by(arguments)})
     log.info("%d samples", len(found.indices))
 
 

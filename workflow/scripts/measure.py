@@ -7,7 +7,7 @@ from redress.formats import files
 from redress.formats.block import Block
 from redress.formats.identity import OF_ORIGINAL
 from redress.formats.measures import measures
-from redress.launch.job import identity_of, log, parser, run
+from redress.launch.job import identity_of, log, made_by, parser, run
 from redress.referee.measuring import measure_all
 
 
@@ -17,6 +17,8 @@ def main(arguments: argparse.Namespace) -> None:
     selections = files.read_json(path, identity, "selections")["selections"]
     blocks = [Block.from_json(block) for block in arguments.blocks]
     measured = measure_all(identity, blocks, measures(arguments.measures), selections)
+    measured["made_from"] |= {"selection": files.about_of(path)["seal"]}
+    measured |= {"made_by": made_by(arguments)}
     files.write_json(arguments.output or identity.path("measures"), measured, identity)
     log.info("%d candidates, %d selected", len(measured["candidates"]), len(measured["selected"]))
 

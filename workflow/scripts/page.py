@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from redress.formats import files
+from redress.formats import products
 from redress.launch.job import log, parser, run
 from redress.report.page import Results, render
 from redress.report.reading import read_table
@@ -30,7 +30,7 @@ def main(arguments: argparse.Namespace) -> None:
         downloads=[os.path.relpath(path, arguments.output.parent) for path in listed],
     )
     text = render(results)
-    with files.atomic(arguments.output) as temporary:
+    with products.sealed(arguments.output) as temporary:
         temporary.write_text(text, encoding="utf-8")
     log.info("%.1f MB", len(text.encode()) / 1e6)
 

@@ -6,7 +6,7 @@ import json
 from redress.adversary.pool import channel_statistics, check, split
 from redress.formats import files
 from redress.formats.errors import BadInputError
-from redress.launch.job import identity_of, log, parser, run
+from redress.launch.job import identity_of, log, made_by, parser, run
 from redress.plugins import load, names
 
 
@@ -21,8 +21,10 @@ def main(arguments: argparse.Namespace) -> None:
         raise BadInputError(f"dataset {identity.dataset}: {error}") from error
     mean, deviation = channel_statistics(pictures["train_images"])
     about = {"classes": pool.classes, "mean": mean, "deviation": deviation, "source": arguments.source}
+    about |= {"made_by": made_by(arguments)}
     files.save_arrays(identity.path("pictures"), pictures, about, identity)
     files.save_arrays(identity.path("true_labels"), labels, {}, identity)
+    log.info("classes: %s", ", ".join(f"{label} {name}" for label, name in enumerate(pool.classes)))
     for name, array in {**pictures, **labels}.items():
         log.info("%s %s %s", name, array.dtype, array.shape)
 

@@ -8,7 +8,7 @@ from redress.formats import files
 from redress.formats.block import Block
 from redress.formats.identity import OF_ORIGINAL
 from redress.formats.measures import measures
-from redress.launch.job import add_setup, identity_of, log, parser, run
+from redress.launch.job import add_setup, identity_of, log, made_by, parser, run
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -17,7 +17,8 @@ def main(arguments: argparse.Namespace) -> None:
     settings = {name: getattr(arguments, name) for name in ("model", "recipe", "device", "threads")}
     blocks = map(Block.from_json, arguments.blocks)
     records = select_all(identity, blocks, known, arguments.weights, settings)
-    files.write_json(arguments.output or identity.path("selection"), {"selections": records}, identity)
+    content = {"selections": records, "made_by": made_by(arguments)}
+    files.write_json(arguments.output or identity.path("selection"), content, identity)
     alive = sum(record["selected"] is not None for record in records)
     log.info("%d deletion sets and methods, something selected for %d of them", len(records), alive)
 

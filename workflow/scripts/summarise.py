@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from redress.formats import files
+from redress.formats import products
 from redress.launch.job import log, parser, run
 from redress.referee.statistics import summarise
 from redress.report.reading import read_table
@@ -16,7 +16,7 @@ def main(arguments: argparse.Namespace) -> None:
     candidates = read_table(arguments.tables / "candidates.csv")
     selected = read_table(arguments.tables / "selected.csv")
     summary = summarise(candidates, selected, shown.measures, shown.makers)
-    with files.atomic(arguments.tables / "summary.csv") as temporary:
+    with products.sealed(arguments.tables / "summary.csv") as temporary:
         summary.to_csv(temporary, index=False)
     log.info("%d rows", len(summary))
 

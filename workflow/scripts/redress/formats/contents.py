@@ -79,6 +79,8 @@ class Truth:
     attack_target: int | None
     act: Mapping[str, str] = field(default_factory=dict)
     """Seals of the `training_set` and the `probes` that were written with it."""
+    seal: str = ""
+    """Its file's."""
 
     def save(self, identity: Identity, about: Mapping[str, Any], act: Mapping[str, str]) -> None:
         """Write it, with the seals of what was written with it."""
@@ -106,6 +108,7 @@ class Truth:
             probes=about["probes"],
             attack_target=about["attack_target"],
             act=about["act"],
+            seal=about["seal"],
         )
 
 

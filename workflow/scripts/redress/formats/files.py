@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,11 @@ from redress.formats.identity import Identity
 
 if TYPE_CHECKING:  # not imported by jobs that read and write JSON alone
     import numpy as np
+
+
+UMASK = os.umask(0)
+"""What the user wants files to be without; there is no other way to read it."""
+os.umask(UMASK)
 
 
 @contextmanager
@@ -26,7 +31,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o644)
+        temporary.chmod(0o666 & ~UMASK)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -52,6 +57,8 @@ def read_json(path: str | Path, identity: Identity, *keys: str) -> dict[str, Any
         content = json.loads(Path(path).read_text(), parse_constant=_no_number)
     except ValueError as error:
         raise DamagedFileError(path, "not valid JSON") from error
+    except IsADirectoryError as error:
+        raise DamagedFileError(path, "is a folder") from error
     if not isinstance(content, dict) or not content.keys() >= {*keys, "sha256"}:
         raise DamagedFileError(path, "is not the kind of record that belongs here")
     if content.pop("sha256") != _digest_of_json(content):
@@ -83,6 +90,11 @@ def _digest_of_json(content: Mapping[str, Any]) -> str:
 def sha256(path: str | Path) -> str:
     """SHA-256 of a file's bytes."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def digest_of_seals(seals: Iterable[str]) -> str:
+    """One SHA-256 for many files, in their order."""
+    return hashlib.sha256(" ".join(seals).encode()).hexdigest()
 
 
 def digest_of(arrays: "Mapping[str, np.ndarray]") -> str:
@@ -147,6 +159,24 @@ def load_arrays(path: str | Path, identity: Identity) -> "tuple[dict[str, np.nda
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, DamagedFileError):
             raise
+        raise DamagedFileError(path, f"cannot be read ({error})") from error
+
+
+def about_of(path: str | Path) -> dict[str, Any]:
+    """What a file of results says of itself, its arrays unread and unchecked, with its `seal`.
+
+    Raises DamagedFileError where it says nothing.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        if Path(path).suffix == ".json":
+            content: dict[str, Any] = json.loads(Path(path).read_text())
+            return {**content, "seal": content["sha256"]}
+        with safe_open(path, framework="numpy") as file:
+            header = json.loads(file.metadata()["redress"])
+        return {**json.loads(header["about"]), "seal": header["sha256"]}
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise DamagedFileError(path, f"cannot be read ({error})") from error
 
 

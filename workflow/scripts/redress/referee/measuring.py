@@ -1,6 +1,7 @@
 """Measuring every model of one original against the truth: the only place where predictions meet it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,18 +31,34 @@ class Referee:
         self._view, _ = TrainingView.load(original)
         self._truth = Truth.load(original)
         self._seals = {"pictures": about["seal"], **self._truth.act}
+        self._candidates: dict[Identity, str] = {}
         self._sets: dict[str, tuple[np.ndarray, str]] = {}
+
+    @property
+    def made_from(self) -> dict[str, str]:
+        """Seals of M_o's predictions and of the truth."""
+        return {"predictions": self._of_original.about["seal"], "truth": self._truth.seal}
 
     def of_original(self) -> Record:
         """The record of M_o itself. No S_f is involved: all of S_m counts as not discovered."""
+        return self._record(self._original, "original", self._of_original, np.empty(0, np.int64))
+
+    @cached_property
+    def _of_original(self) -> Predictions:
         predictions = Predictions.load("predictions", self._original)
         predictions.check_made_from("predictions", self._original, self._seals)
-        return self._record(self._original, "original", predictions, np.empty(0, np.int64))
+        return predictions
+
+    def seals_of(self, cell: Identity, candidates: Iterable[str]) -> Iterator[str]:
+        """Seals of the files of these candidates, which have been measured."""
+        for name in candidates:
+            yield self._candidates[cell.having(candidate=name)]
 
     def of_candidate(self, cell: Identity, candidate: str) -> Record:
         """The record of a candidate of the deletion set that `cell` names."""
         identity = cell.having(candidate=candidate)
         predictions = Predictions.load("candidate", identity)
+        self._candidates[identity] = predictions.about["seal"]
         hyperparameters = predictions.about["hyperparameters"]
         if candidate_name(hyperparameters) != candidate:
             raise DamagedFileError(identity.path("candidate"), f"has the hyperparameters {hyperparameters}")
@@ -51,6 +68,11 @@ class Referee:
             self._sets[path] = found.indices, seal
         deletion, seal = self._sets[path]
         predictions.check_made_from("candidate", identity, {**self._seals, "deletion_set": seal})
+        here, there = (str(one.about.get("device")) for one in (predictions, self._of_original))
+        if here.startswith("cpu") != there.startswith("cpu"):
+            raise DamagedFileError(
+                identity.path("candidate"), f"was made on {here}, its original model on {there}"
+            )
         return self._record(cell, str(cell.method), predictions, deletion)
 
     def _record(self, cell: Identity, method: str, predictions: Predictions, deletion: np.ndarray) -> Record:
@@ -123,6 +145,10 @@ def measure_all(
                     original.path("selection"), f"belongs to another experiment: {cell.names}"
                 )
             candidates += [referee.of_candidate(cell, name) for name in names]
+            if selection["made_from"] != files.digest_of_seals(referee.seals_of(cell, names)):
+                raise DamagedFileError(
+                    original.path("selection"), f"was made from other candidates: {cell.names}"
+                )
             known = [at for at in range(first, len(candidates)) if candidates[at][ORACLE_BY] is not None]
             name = selection["selected"]
             selected.append(
@@ -139,4 +165,5 @@ def measure_all(
         "selected": selected,
         "measures": list(measures),
         "not_applying": referee.not_applying(),
+        "made_from": referee.made_from,
     }

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
-from redress.formats import files
+from redress.formats import products
 
 CJK = (
     "Noto Sans CJK SC",
@@ -53,5 +53,5 @@ def new_figure(size: tuple[float, float] | None = None) -> Figure:
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PDF or PNG, the same bytes for the same figure; within `paper`, as it was drawn."""
     metadata = {"CreationDate": None} if path.suffix == ".pdf" else {"Software": None}
-    with files.atomic(path) as temporary:
+    with products.sealed(path) as temporary:
         figure.savefig(temporary, metadata=metadata, dpi=300)

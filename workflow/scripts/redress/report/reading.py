@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pandas as pd
 
+from redress.formats import products
+from redress.formats.errors import BadInputError
 from redress.formats.identity import NAMES
 
 WORDS = ("method", "measure", "unit", "hyperparameters", "oracle_hyperparameters", "device", "item", "value")
@@ -17,14 +19,23 @@ SCENARIO = ["dataset", "manipulation", "n_manipulated"]
 Scenario = tuple[str, str, int]
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A table as it was written: a dataset may be called 1, a method `null`; empty is NaN."""
-    return pd.read_csv(
-        path,
-        dtype=dict.fromkeys(TEXT, str),
-        keep_default_na=False,
-        na_values=[""],
-    )
+def read_table(path: Path | TextIO) -> pd.DataFrame:
+    """A table as it was written: a dataset may be called 1, a method `null`; empty is NaN.
+
+    Raises BadInputError for what is no such table, or was changed after it was made.
+    """
+    if isinstance(path, Path):
+        products.check(path)
+    try:
+        return pd.read_csv(
+            path,
+            dtype=dict.fromkeys(TEXT, str),
+            keep_default_na=False,
+            na_values=[""],
+        )
+    except (ValueError, pd.errors.ParserError) as error:  # an empty file, say
+        problem = " ".join(str(error).split())
+        raise BadInputError(f"{path}: is not a table of values between commas: {problem}") from error
 
 
 def groups(rows: pd.DataFrame, columns: str | list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:

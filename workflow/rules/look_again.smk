@@ -1,0 +1,69 @@
+# What Snakemake cannot see: products that somebody has changed, and results of which its records are lost.
+
+from redress.formats.errors import DamagedFileError
+from redress.plan.unrecorded import unlike
+
+
+def made_by(script, method=None):
+    """What says how the job of a result would make it now."""
+    return MADE_BY[script, method]
+
+
+def stage_results():
+    """One result of every job: what names it, its kind, and what it would be made by."""
+    for dataset in experiment.datasets:
+        yield Identity(dataset), "pictures", made_by("prepare")
+    for run in experiment.runs():
+        yield run, "truth", made_by("manipulate")
+    for original in experiment.originals():
+        yield original, "original", made_by("train")
+        for block in experiment.blocks(original.maker):
+            for cell in block.cells(original):
+                yield cell.having(expansion=PLAIN), "deletion_set", made_by("discover")
+                if cell.expansion != PLAIN:
+                    yield cell, "deletion_set", made_by("expand")
+                for name, over in experiment.importances(block.method):
+                    over = over.format(discovery=cell.discovery, share=cell.share)
+                    yield cell.having(importance=name, over=over), "importance", made_by(
+                        "importance"
+                    )
+                for candidate in block.candidates:
+                    yield cell.having(candidate=candidate), "candidate", made_by(
+                        "unlearn", block.method
+                    )
+        yield original, "selection", made_by("selection")
+        yield original, "measures", made_by("measure")
+
+
+def changed_products():
+    """Figures, tables and the page, where they are not what was made."""
+    made = [*table_files(), *figure_files("pdf", "png"), *example_files("pdf", "png")]
+    return [
+        path
+        for path in [*made, "results/report.html"]
+        if os.path.exists(path) and not products.is_intact(path)
+    ]
+
+
+def look_again(wildcards):
+    """Have made again what Snakemake would take for finished, and say so. An input function without input."""
+    again = {
+        "was changed after it was made": changed_products(),
+        "was made by other settings or code, and Snakemake has no record of it": list(
+            dict.fromkeys(unlike(stage_results()))
+        ),
+    }
+    for what, paths in again.items():
+        if paths:
+            more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
+            print(f"{paths[0]}{more}: {what}; it is made again", file=sys.stderr)
+            # As --forcerun does. To have it done by that option would be to ask for these files, too.
+            workflow.dag.forcefiles.update(paths)
+    return []
+
+
+# A table that somebody edited is theirs to keep or to delete.
+if workflow.is_main_process:
+    for path in filter(os.path.exists, table_files()):
+        if products.is_sealed(path) and not products.is_intact(path):
+            sys.exit(str(DamagedFileError(path, "was changed after it was made")))

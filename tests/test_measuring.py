@@ -195,6 +195,12 @@ def test_a_candidate_of_another_kind_of_device_is_refused(results):
         measured(selections=selections)
 
 
+def test_predictions_of_other_weights_than_the_originals_are_refused(results):
+    results.original(GOOD, [0] * 3, [0] * 4, [0] * 4, original="another")
+    with pytest.raises(DamagedFileError, match=r"predictions\.safetensors: was made from another .*original"):
+        measured()
+
+
 def test_an_original_that_was_made_from_another_training_set_is_refused(results):
     results.original(GOOD, [0] * 3, [0] * 4, [0] * 4, training_set="another")
     with pytest.raises(DamagedFileError, match=r"predictions\.safetensors: was made from another"):

@@ -219,7 +219,9 @@ class Results:
 
     def original(self, validation, unaffected, manipulated, affected, **changes):
         about = {"provenance": PROVENANCE, "device": "cpu", "peak_memory_mb": 5.0}
-        made_from = {name: self.made_from[name] for name in ("pictures", "training_set", "probes")}
+        made_from = {
+            name: self.made_from[name] for name in ("pictures", "training_set", "probes", "original")
+        }
         probes = tuple(map(np.array, (unaffected, manipulated, affected)))
         about |= {"made_from": {**made_from, **changes}}
         Predictions(np.array(validation), np.empty(0), probes, about).save("predictions", ORIGINAL)

@@ -54,9 +54,11 @@ def make_original(
     if _shapes(model) != _shapes(training.new_model()):
         raise BadInputError(f"{where} returned another network than the config's model")
     about = {"train_seconds": stopwatch.seconds, "made_from": bench.seals, "provenance": provenance}
-    files.save_arrays(identity.path("original"), as_arrays(model.state_dict()), about, identity)
+    seal = files.save_arrays(identity.path("original"), as_arrays(model.state_dict()), about, identity)
     log = {"margins": margins.array(len(bench.samples))}
     files.save_arrays(identity.path("training_log"), log, {}, identity)
     measured = {"device": device_name(bench.device), "peak_memory_mb": peak_memory_mb(bench.device)}
-    Predictor(bench).predict(model, {**about, **measured}).save("predictions", identity)
+    predictor = Predictor(bench)
+    made_from = {**bench.seals, "original": seal}
+    predictor.predict(model, {**about, **measured, "made_from": made_from}).save("predictions", identity)
     return stopwatch.seconds

@@ -30,7 +30,8 @@ class Referee:
         self._validation_labels = pictures["validation_labels"]
         self._view, _ = TrainingView.load(original)
         self._truth = Truth.load(original)
-        self._seals = {"pictures": about["seal"], **self._truth.act}
+        weights = files.about_of(original.path("original"))["seal"]
+        self._seals = {"pictures": about["seal"], "original": weights, **self._truth.act}
         self._candidates: dict[Identity, str] = {}
         self._sets: dict[str, tuple[np.ndarray, str]] = {}
 

@@ -186,11 +186,10 @@ def tell_of_diverged():
 
 onsuccess:
     shutil.rmtree(INCOMPLETE, ignore_errors=True)
-    tell_of_diverged()
-    if workflow.is_main_process and all(
-        map(os.path.exists, [*table_files(), "results/report.html"])
-    ):
-        remove_what_is_of_before()
+    if workflow.is_main_process:
+        tell_of_diverged()
+        if all(map(os.path.exists, [*table_files(), "results/report.html"])):
+            remove_what_is_of_before()
 
 
 onerror:

@@ -43,22 +43,32 @@ def autocast(device: torch.device, recipe: Recipe) -> torch.autocast:
 class Descent:
     """SGD on a model, its learning rate following the recipe's schedule stretched over `steps` steps.
 
-    `learning_rate` replaces the recipe's peak. Puts the model in training mode.
+    `learning_rate` replaces the recipe's peak; with `steps` None it stays as it is and there is no end. Puts
+    the model in training mode, but for layers of which all parameters are frozen: they keep their statistics.
     """
 
     def __init__(
-        self, model: nn.Module, recipe: Recipe, steps: int, learning_rate: float | None = None
+        self, model: nn.Module, recipe: Recipe, steps: int | None, learning_rate: float | None = None
     ) -> None:
         self.steps, self.done = steps, 0
         self._recipe, self._peak = recipe, learning_rate
         self._started = self._reported = time.perf_counter()
         self._samples = 0
         self._parameters: list[Tensor] = [p for p in model.train().parameters() if p.requires_grad]
+        for layer in model.modules():
+            own = list(layer.parameters(recurse=False))
+            layer.training = not own or any(p.requires_grad for p in own)
         self._momentum: list[Tensor | None] = [None] * len(self._parameters)
 
     @property
     def finished(self) -> bool:
-        return self.done >= self.steps
+        return self.steps is not None and self.done >= self.steps
+
+    @property
+    def _rate(self) -> float:
+        if self.steps is None:
+            return self._recipe.learning_rate if self._peak is None else self._peak
+        return learning_rate_at(self.done, self.steps, self._recipe, self._peak)
 
     def step(self, loss: Tensor, samples: int) -> None:
         """Descend `loss`, the mean over a batch of `samples` samples, by one step."""
@@ -73,7 +83,7 @@ class Descent:
                 foreach=True,
                 weight_decay=self._recipe.weight_decay,
                 momentum=self._recipe.momentum,
-                lr=learning_rate_at(self.done, self.steps, self._recipe, self._peak),
+                lr=self._rate,
                 dampening=0,
                 nesterov=False,
                 maximize=False,
@@ -86,13 +96,18 @@ class Descent:
         if now - self._reported < PROGRESS_SECONDS and not self.finished:
             return
         self._reported, elapsed = now, now - self._started
+        speed = self._samples / elapsed
+        if self.steps is None:
+            log.info("step %d, loss %.4f, %.0f samples/s", self.done, loss.item(), speed)
+            return
+        left = elapsed / self.done * (self.steps - self.done)
         log.info(
             "step %d/%d, loss %.4f, %.0f samples/s, %.0f s left",
             self.done,
             self.steps,
             loss.item(),
-            self._samples / elapsed,
-            elapsed / self.done * (self.steps - self.done),
+            speed,
+            left,
         )
 
 

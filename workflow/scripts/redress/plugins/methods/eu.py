@@ -2,14 +2,27 @@
 
 from torch import nn
 
+from redress.developer.layers import freeze_all_but_last, last_layers
 from redress.developer.task import Task
 from redress.developer.training import train
+from redress.formats.kinds import PositiveInt
+
+LAYERS = "k"  # which hyperparameter is a number of layers
 
 
-def unlearn(task: Task) -> nn.Module:
-    """A in full on the retain set, from a fresh initialisation."""
+def unlearn(task: Task, *, k: PositiveInt | None = None) -> nn.Module:
+    """A in full on the retain set, from a fresh initialisation: of all layers, or of the last `k` (EU-k).
+
+    With `k` the other layers stay M_o's, batch norm's statistics included.
+    """
+    student = fresh = task.new_model(task.seed)
+    if k is not None:
+        student = task.original
+        pairs = zip(freeze_all_but_last(student, k), last_layers(fresh, k), strict=True)
+        for layer, new in pairs:
+            layer.load_state_dict(new.state_dict())
     return train(
-        task.new_model(task.seed),
+        student,
         task.training_set,
         task.retain,
         task.recipe,

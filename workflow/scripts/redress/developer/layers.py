@@ -1,0 +1,28 @@
+"""The layers of a network, counted from its end."""
+
+from torch import nn
+
+from redress.formats.errors import BadInputError
+
+COUNTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+
+
+def last_layers(model: nn.Module, k: int) -> list[nn.Module]:
+    """The last `k` convolutional and linear layers, and what parameters stand between and behind them.
+
+    In the order in which the network names them (Goel et al. 2023). Raises BadInputError where it has fewer.
+    """
+    layers = [layer for layer in model.modules() if list(layer.parameters(recurse=False))]
+    counted = [at for at, layer in enumerate(layers) if isinstance(layer, COUNTED)]
+    if k > len(counted):
+        raise BadInputError(f"k is {k}, but the network has {len(counted)} layers")
+    return layers[counted[-k] :]
+
+
+def freeze_all_but_last(model: nn.Module, k: int) -> list[nn.Module]:
+    """Let only the last `k` layers learn, and return them."""
+    learning = last_layers(model, k)
+    model.requires_grad_(False)
+    for layer in learning:
+        layer.requires_grad_(True)
+    return learning

@@ -7,6 +7,8 @@ from redress.plugins.models._celu import CELU
 
 # Below this the last batch norm sees 1x1 maps, and cannot train on a batch of one sample.
 MINIMUM_IMAGE_SIZE = 15
+LAYERS = 9  # convolutional and linear ones
+MEMORY = True  # its parts end in batch norm and activation, and can hold memory channels
 
 
 def build(channels: int, classes: int, *, width: PositiveInt = 64) -> nn.Module:

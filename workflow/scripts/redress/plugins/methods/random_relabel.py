@@ -1,5 +1,7 @@
 """Random relabelling: fine-tune with other labels on S_f (Golatkar et al. 2020; as in Fan et al. 2024)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -15,24 +17,31 @@ def unlearn(task: Task, *, steps: PositiveInt = 1000) -> nn.Module:
     They are uniform among all but the given one. The release draws among all labels; for correction the given
     one is what is known to be wrong.
     """
-    draws, labelled = task.generator("labels"), task.training_set
-    samples = torch.arange(len(labelled), device=task.device)
-    in_deletion = torch.zeros_like(samples, dtype=torch.bool)
-    in_deletion[task.deletion] = True
+    relabelled = other_labels(task)
 
     def loss(student: nn.Module, images: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
         logits = student(images)
-        classes = logits.shape[1]
-        other = torch.randint(1, classes, (len(labels),), generator=draws).to(labels.device)
-        wanted = torch.where(in_deletion[indices], (labels + other) % classes, labels)
-        return functional.cross_entropy(logits, wanted)
+        return functional.cross_entropy(logits, relabelled(indices, labels, logits.shape[1]))
 
     return train(
         task.original,
-        labelled,
-        samples,
+        task.training_set,
+        torch.arange(len(task.training_set), device=task.device),
         task.recipe,
         steps=steps,
         generator=task.generator("batches"),
         loss=loss,
     )
+
+
+def other_labels(task: Task) -> Callable[[Tensor, Tensor, int], Tensor]:
+    """A function of indices (B,), their given labels (B,) and the number of classes: labels to train with."""
+    draws = task.generator("labels")
+    in_deletion = torch.zeros(len(task.training_set), dtype=torch.bool, device=task.device)
+    in_deletion[task.deletion] = True
+
+    def relabelled(indices: Tensor, labels: Tensor, classes: int) -> Tensor:
+        other = torch.randint(1, classes, (len(labels),), generator=draws).to(labels.device)
+        return torch.where(in_deletion[indices], (labels + other) % classes, labels)
+
+    return relabelled

@@ -140,6 +140,8 @@ PLUGINS = [
     ("methods/eu/discovery", ["unifrm"], "methods.eu.discovery", "did you mean 'uniform'"),
     ("methods/eu/expansion", "grown", "methods.eu.expansion", "expansions has no block 'grown'", "none"),
     ("originals", {"standrd": {}}, "originals.standrd", "did you mean 'standard'"),
+    ("methods/rem", {}, "methods.rem.maker", "made by etd"),
+    ("methods/eu/grid", {"k": [2, 10]}, "methods.eu.grid.k", "10 is out of range", "resnet9", "9 layers"),
     ("discoveries", {"mine": {"use": "x"}}, "discoveries.mine.use", "there is no discoveries/x.py"),
     ("discoveries", {"uniform": {"rate": 1}}, "discoveries.uniform.rate", "unknown key"),
     ("expansions", {"none": {}}, "expansions.none"),
@@ -158,7 +160,7 @@ GRIDS = [
     (ALPHA, [1, 1], "methods.ssd.grid", "alpha=1", "given twice"),
     (ALPHA, [1, 1.0], "methods.ssd.grid", "alpha=1", "given twice"),
     ("methods/ssd/grid/alpah", [1], "methods.ssd.grid.alpah", "did you mean 'alpha'", "gamma_over_alpha"),
-    ("methods/eu/grid", {"steps": 1}, "methods.eu.grid.steps", "unknown key", "none"),
+    ("methods/eu/grid", {"steps": 1}, "methods.eu.grid.steps", "unknown key", "allowed: k"),
     ("methods/ssd/grid", {"gamma_over_alpha": [1]}, "methods.ssd.grid.alpha", "missing", "a number"),
     ("methods/ssd", {}, "methods.ssd.grid.alpha", "missing", "a number"),
     (ALPHA, ["abc"], "methods.ssd.grid.alpha", "'abc'", "a number"),
@@ -469,6 +471,12 @@ def test_every_candidate_is_in_exactly_one_group_whatever_a_job_carries():
         assert [name for group in groups for name in group.candidates] == list(experiment.candidates("ssd"))
         assert len({group.rule for group in groups}) == len(groups)
         assert all(len(group.candidates) <= size for group in groups if not group.one_per_job)
+
+
+def test_a_maker_needs_a_network_that_can_do_what_it_does():
+    network = {"name": "wideresnet", "depth": 10}
+    message = message_for(changed("originals", {"standard": {}, "etd": {}}, f"{DIGITS}/model", network))
+    assert message == "originals.etd: needs a model with MEMORY, which wideresnet of digits has not"
 
 
 def test_originals_are_all_combinations_in_the_order_of_the_config():

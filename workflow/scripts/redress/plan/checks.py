@@ -246,6 +246,11 @@ def check_method(name: str, block: Mapping[str, Any], config: Mapping[str, Any])
             if one not in config[package] and not (key == "expansion" and one == PLAIN):
                 hint = _did_you_mean(one, config[package])
                 raise ConfigError([*path, key], f"{package} has no block '{one}'{hint}")
+    needed = signatures.constant("methods", use, "NEEDS_MAKER")
+    maker = block.get("maker") or next(iter(config["originals"]))
+    if needed and config["originals"][maker].get("use", maker) != needed:
+        problem = f"{use} runs on original models made by {needed}: say which block of `originals` uses it"
+        raise ConfigError([*path, "maker"], problem)
     grid_path = [*path, "grid"]
     parameters = signatures.keywords("methods", use, "unlearn")
     defaults = signatures.defaults(parameters)

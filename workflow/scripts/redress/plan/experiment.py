@@ -606,8 +606,24 @@ class Experiment:
                 f"{model['name']} needs images of {smallest} pixels or more, not {description.image_size}"
             )
             raise ConfigError([*path, "model", "name"], problem)
+        self._check_layers(dataset, model["name"])
         for name, settings in block["manipulations"].items():
             self._check_manipulation([*path, "manipulations", name], dataset, name, settings)
+
+    def _check_layers(self, dataset: str, model: str) -> None:
+        """That the model of a dataset has what makers and methods need of it."""
+        for maker in self.makers:
+            needed = signatures.constant("originals", self._use("originals", maker), "NEEDS_MODEL")
+            if needed and not signatures.constant("models", model, needed):
+                problem = f"needs a model with {needed}, which {model} of {dataset} has not"
+                raise ConfigError(["originals", maker], problem)
+        layers = signatures.constant("models", model, "LAYERS")
+        for method, block in self._config["methods"].items():
+            name = signatures.constant("methods", self._use("methods", method), "LAYERS")
+            for given in (candidate.get(name) for candidate in expand(block["grid"])):
+                if layers and given and given > layers:
+                    problem = f"{given} is out of range: {model} of {dataset} has {layers} layers"
+                    raise ConfigError(["methods", method, "grid", name], problem)
 
     def _check_manipulation(self, path: Path_, dataset: str, name: str, block: Mapping[str, Any]) -> None:
         use = self.manipulation_use(dataset, name)

@@ -132,6 +132,7 @@ class Run:
             "peak_memory_mb": None,
             "deletion_size": None if share is None else round(share * place["n_manipulated"]),
             "provenance": {**made_by, "started": f"2026-01-01T1{place['seed']}:00:00+00:00"},
+            "seal": "5ea1",
         }
 
     def not_applying(self, manipulation: str) -> dict[str, str]:

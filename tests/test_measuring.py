@@ -1,9 +1,12 @@
 """The referee: every figure of a record against counts by hand, deletion sets with false alarms included."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tiny
 
+import collect
 from redress.developer.selection import select_all
 from redress.formats import files
 from redress.formats.block import Block
@@ -178,6 +181,16 @@ def test_what_is_written_is_json(results, tmp_path):
     done = measured()
     files.write_json("measures.json", done, tiny.ORIGINAL)
     assert files.read_json("measures.json", tiny.ORIGINAL)["candidates"] == done["candidates"]
+
+
+def test_tables_are_not_made_of_measures_of_other_candidates(results):
+    """As where selection and measures come back from an older run, together and with old time stamps."""
+    done, path = measured(), Path(tiny.ORIGINAL.path("measures"))
+    done["made_from"]["selection"] = "a file that is not there"
+    collect.check(path, done, tiny.ORIGINAL)
+    results.candidate({"a": 2}, BAD, [0] * 4, probes=([0] * 3, [0] * 4, [0] * 4))
+    with pytest.raises(DamagedFileError, match=r"measures\.json: was made from another .*a=2\.safetensors"):
+        collect.check(path, done, tiny.ORIGINAL)
 
 
 @pytest.mark.parametrize("kind", ["pictures", "training_set", "deletion_set"])

@@ -40,6 +40,7 @@ def record(method="ssd", hyperparameters=None, **changes):
         "peak_memory_mb": 100.0,
         "device": "cpu",
         "provenance": {"seed": 0},
+        "seal": "5ea1",
         **changes,
     }
 

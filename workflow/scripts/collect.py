@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from redress.formats import files, products
+from redress.formats.candidates import candidate_name
 from redress.formats.errors import BadInputError, DamagedFileError
-from redress.formats.identity import Identity
+from redress.formats.identity import PLAIN, Identity
 from redress.launch.job import log, parser, run
 from redress.report.tables import candidate_row, provenance_table, selected_row, table_of, times_table
 
@@ -58,8 +59,18 @@ def check(path: Path, measured: dict[str, Any], identity: Identity) -> None:
     places = {kind: Path(identity.path(kind)) for kind in measured["made_from"]}
     places["selection"] = path.parent / places["selection"].name
     for kind, seal in measured["made_from"].items():
-        if places[kind].exists() and files.about_of(places[kind])["seal"] != seal:
-            raise DamagedFileError(path, f"was made from another {places[kind]}")
+        check_seal(path, places[kind], seal)
+    for record in measured["candidates"]:
+        names = {name: record[name] for name in ("discovery", "expansion", "method")}
+        names |= {"expansion": record["expansion"] or PLAIN, "share": repr(record["deletion_fraction"])}
+        candidate = identity.having(**names, candidate=candidate_name(record["hyperparameters"]))
+        check_seal(path, Path(candidate.path("candidate")), record["seal"])
+
+
+def check_seal(path: Path, source: Path, seal: str) -> None:
+    """Raise DamagedFileError where `source`, which `path` was made from, is there with another seal."""
+    if source.exists() and files.about_of(source)["seal"] != seal:
+        raise DamagedFileError(path, f"was made from another {source}")
 
 
 if __name__ == "__main__":

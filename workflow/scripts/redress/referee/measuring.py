@@ -98,7 +98,8 @@ class Referee:
         }
         costs = {name: about.get(name) for name in COSTS}
         made_by = {**about["provenance"], "data": about["made_from"]["pictures"]}
-        return {**dict.fromkeys(COLUMNS), **names, **values, **costs, "provenance": made_by}
+        said = {"provenance": made_by, "seal": about["seal"]}
+        return {**dict.fromkeys(COLUMNS), **names, **values, **costs, **said}
 
     def _known(self, predictions: Predictions, deletion: np.ndarray) -> Known:
         truth = self._truth

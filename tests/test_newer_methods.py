@@ -117,7 +117,7 @@ def test_delete_distils_what_the_original_says_without_the_given_label():
         return terms.sum(1).mean()
 
     network = tiny.original()
-    sgd = tiny.SGD(network, 9, 0.005)
+    sgd = tiny.SGD(network, 9, 0.005, decay=0)
     batches = tiny.endless_batches(tiny.data(), task.deletion, SIZE, task.generator("batches"))
     for _ in range(9):
         indices, images, labels = next(batches)
@@ -127,7 +127,7 @@ def test_delete_distils_what_the_original_says_without_the_given_label():
 
 def test_neggrad_plus_weighs_both_sets_and_keeps_the_statistics():
     task, network, alpha = tiny.task(), tiny.original(), 0.9
-    sgd = tiny.SGD(network, 10, 0.01)
+    sgd = tiny.SGD(network, 10, 0.01, decay=0)
     network.eval()
     kept = tiny.endless_batches(tiny.data(), task.retain, SIZE, task.generator("retain"))
     known = tiny.endless_batches(tiny.data(), task.deletion, SIZE, task.generator("deletion"))
@@ -288,8 +288,8 @@ def test_rem_moves_what_is_manipulated_into_memory_that_is_off():
 
     def repaired(images, labels, indices):
         reference = teacher(images).detach()
-        kept = preferred(gated(network, images, memory_masks(0.5, whose[indices])), reference, labels)
         off_for_all = gated(network, images, off.expand(len(labels), 4))
+        kept = preferred(gated(network, images, memory_masks(0.5, whose[indices])), reference, labels)
         known = torch.tensor([index in tiny.DELETION for index in indices])
         return (kept - torch.where(known, preferred(off_for_all, reference, labels), 0)).mean()
 

@@ -108,9 +108,9 @@ def one_pass(the_data, indices, size, generator):
 class SGD:
     """torch.optim.SGD with the paper's schedule set by hand before every step."""
 
-    def __init__(self, network, steps, peak=0.025):
+    def __init__(self, network, steps, peak=0.025, decay=5e-4):
         self.network, self.steps, self.peak, self.done = network.train(), steps, peak, 0
-        self.optimiser = torch.optim.SGD(network.parameters(), lr=1, momentum=0.9, weight_decay=5e-4)
+        self.optimiser = torch.optim.SGD(network.parameters(), lr=1, momentum=0.9, weight_decay=decay)
 
     def step(self, loss):
         self.done += 1

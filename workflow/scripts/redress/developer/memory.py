@@ -25,9 +25,10 @@ class Memory:
         widths = [_norms(part)[-1].num_features for part in self._parts]
         self._fixed = [int(fixed * width) for width in widths]
         rest = [width - kept for width, kept in zip(widths, self._fixed, strict=True)]
-        # Of nothing but the sample's number, as in the release: the maker of M_o and a method agree.
-        draws = torch.rand(samples, sum(rest), generator=torch.Generator().manual_seed(0))
-        self._masks = (draws < share).to(device).split(rest, 1)
+        # Of nothing but the sample, as in the release: the maker of M_o and a method agree, and parts of one
+        # width, or little would come through the sum of a residual block and its input.
+        draws = torch.rand(samples, max(rest), generator=torch.Generator().manual_seed(0)) < share
+        self._masks = [draws[:, :memory].to(device) for memory in rest]
         self._now: Tensor | None = None
         self._hooks = [part.register_forward_hook(self._hide(at)) for at, part in enumerate(self._parts)]
 

@@ -16,7 +16,8 @@ def unlearn(
 
     g is the gradient of the task loss, summed over batches, on as many random samples of the retain set as
     S_f has, less that on S_f: where it is small the two do not tell a weight apart. New weights are
-    Kaiming's, normal, by outputs. The release fine-tunes for 5 passes at 0.001.
+    Kaiming's, normal, by outputs. M_o is in evaluation mode, which the release leaves open; it
+    fine-tunes for 5 passes at 0.001.
     """
     student = task.original.eval()
     draws = task.generator("retain", "subset")

@@ -1,5 +1,6 @@
 """NegGrad+: descend on the retain set and climb on S_f at once (Kurmanji et al. 2023)."""
 
+import dataclasses
 from itertools import islice
 
 from torch import nn
@@ -19,13 +20,14 @@ def unlearn(
 ) -> nn.Module:
     """`steps` steps on alpha CE(retain set) - (1 - alpha) CE(S_f), a batch of each, from M_o.
 
-    By A's schedule with `learning_rate` as its peak; batch norm keeps M_o's statistics, as in the
-    implementation of deepunlearn.
+    By A's schedule with `learning_rate` as its peak, without weight decay; batch norm keeps M_o's statistics.
+    Both as in the implementation of deepunlearn.
     """
     student, size = task.original, task.recipe.batch_size
     kept = task.training_set.stream(task.retain, size, task.generator("retain"))
     forgotten = task.training_set.stream(task.deletion, size, task.generator("deletion"))
-    descent = Descent(student, task.recipe, steps, learning_rate)
+    recipe = dataclasses.replace(task.recipe, weight_decay=0)
+    descent = Descent(student, recipe, steps, learning_rate)
     student.eval()
     pairs = zip(kept, forgotten, strict=False)
     for (_, images, labels), (_, others, given) in islice(pairs, steps):

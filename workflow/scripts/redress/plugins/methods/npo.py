@@ -25,7 +25,8 @@ def unlearn(
     while more than `stop_at` of S_f is predicted as given, for `steps` steps at most.
 
     The weight of a sample falls to 0 as it is forgotten, so this collapses later than plain ascent, its limit
-    for beta to 0.
+    for beta to 0. M_o is in evaluation mode; the last state is the result (REM's benchmark leaves M_o's batch
+    norm in training mode, and takes the best of its passes as `flush_repair` does).
 
     `retain` adds a batch of the retain set to every step: its task loss (`plain`), or the same expression
     with the other sign (`bounded`), which gives up samples whose loss has risen since M_o, undiscovered

@@ -29,7 +29,8 @@ def unlearn(
     With P = (2 / beta) log sigmoid(beta (CE - CE_o)), a pass descends P of every sample with its own memory,
     less P with all memory off for samples of S_f: what is manipulated moves into memory channels, and they
     are off in the result. All of S_f has the same memory. `fixed` is the maker's; `share` of the memory
-    channels, which start from their initialisation, each sample has.
+    channels, which start from their initialisation, each sample has. (The release takes CE_o from M_o with
+    memory channels on; they have learnt nothing there.)
     """
     student, teacher = task.original, copy.deepcopy(task.original).eval()
     count = len(task.training_set)
@@ -48,9 +49,9 @@ def unlearn(
 
     def repaired(model: nn.Module, images: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
         reference = _quiet(teacher, images)
+        forgotten = without(model, images, labels, reference)
         with memory.of(whose[indices]):
             kept = preference(model(images), reference, labels, beta)
-        forgotten = without(model, images, labels, reference)
         return (kept - known[indices] * forgotten).mean()
 
     flush_and_repair(

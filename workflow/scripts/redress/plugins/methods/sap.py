@@ -37,9 +37,10 @@ def unlearn(
     covariances: dict[nn.Module, Tensor] = {}
 
     def hear(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        columns = _columns(layer, inputs[0].float())
+        columns = _columns(layer, inputs[0].double())  # float32 loses the rare directions
         if columns.shape[2] > each:
-            columns = columns[..., torch.randperm(columns.shape[2], generator=draws)[:each]]
+            order = torch.rand(columns.shape[0], columns.shape[2], generator=draws).argsort(1)[:, None, :each]
+            columns = columns.gather(2, order.to(columns.device).expand(-1, columns.shape[1], -1))
         flat = columns.transpose(0, 1).flatten(1)
         covariances[layer] = covariances.get(layer, 0) + flat @ flat.T
 
@@ -53,7 +54,7 @@ def unlearn(
             values, directions = torch.linalg.eigh(covariances[layer])
             r = values.clamp(min=0) / values.clamp(min=0).sum()
             kept = alpha * r / ((alpha - 1) * r + 1)
-            flat = layer.weight.flatten(1)
+            flat = layer.weight.flatten(1).double()
             layer.weight.copy_((flat @ (directions * kept) @ directions.T).view_as(layer.weight))
     return model
 

@@ -15,7 +15,8 @@ def make(training: Training, *, fixed: PositiveFloat = 0.5, share: float = 0.0) 
     `share` of the others; the result is the network with all of these off.
 
     With `share` 0, REM's `mem0`, this is a narrower network with room to grow into, at half the width in
-    REM's tables.
+    REM's tables. With more, what memory channels have learnt stays behind: `rem` starts them anew. Methods
+    that know nothing of them train them like any others.
     """
     model = training.new_model()
     memory = Memory(model, fixed, share, len(training.samples), training.device)

@@ -25,9 +25,13 @@ class Mine(Manipulation):
     given: tuple = (2, 2, 2, 2)
     alteration: object = None
     mask: object = None
+    covered: tuple = ()
 
     def draw(self, labels, n, generator):
         return np.array(self.drawn), np.array(self.given)
+
+    def cover(self, labels, manipulated, generator):
+        return np.array(self.covered, dtype=int)
 
     def alter(self, samples, generator):
         if self.alteration is None:
@@ -113,7 +117,15 @@ def test_all_three_files_come_back_as_they_were(act, prepared):
     done = act()
     done.save(tiny.RUN, {})
     truth, (view, _), (probes, _) = Truth.load(tiny.RUN), TrainingView.load(tiny.RUN), Probes.load(tiny.RUN)
-    for name in ("manipulated", "true_labels", "given_labels", "test_labels", "affected", "unaffected"):
+    for name in (
+        "manipulated",
+        "mark",
+        "true_labels",
+        "given_labels",
+        "test_labels",
+        "affected",
+        "unaffected",
+    ):
         assert np.array_equal(getattr(truth, name), getattr(done.truth, name)), name
     assert (truth.probes, truth.attack_target) == (done.truth.probes, None)
     assert view.labels_in_doubt
@@ -130,6 +142,50 @@ def test_all_three_files_come_back_as_they_were(act, prepared):
 def test_labels_that_stay_as_they_are_are_not_in_doubt(act, prepared):
     _, labels = prepared
     assert not act(given=tuple(labels["train_labels"][DRAWN])).training_view.labels_in_doubt
+
+
+def numbered(kind):
+    """Marks 2, 0, 1, 2, 0, 1, ... in turn, as pictures or as overlays."""
+
+    def alteration(samples):
+        carried = (np.arange(len(samples)) + 2) % 3
+        grey = np.broadcast_to(carried[:, None, None, None].astype(np.uint8), samples.images.shape)
+        if kind == "stored":
+            return Stored(grey.copy(), carried)
+        alpha = np.ones((3, 1, 4, 4), np.float32)
+        return Overlays(alpha, alpha * np.arange(3)[:, None, None, None], carried)
+
+    return alteration
+
+
+@pytest.mark.parametrize("kind", ["stored", "overlays"])
+def test_the_truth_says_which_mark_a_sample_carries(act, kind):
+    done = act(alteration=numbered(kind))
+    assert done.truth.mark.tolist() == [2, 0, 1, 2]
+    assert done.truth.mark.dtype == np.int64
+
+
+@pytest.mark.parametrize("alteration", [None, lambda samples: None], ids=["one", "none"])
+def test_where_marks_are_not_told_apart_they_are_all_0(act, alteration):
+    assert act(alteration=alteration).truth.mark.tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("kind", ["stored", "overlays"])
+def test_what_covers_s_m_is_altered_in_training_and_nowhere_else(act, prepared, kind):
+    pictures, labels = prepared
+    alone, covered = (act(alteration=numbered(kind), covered=cover) for cover in ((), (11, 0)))
+    expected = pictures["train_images"].copy()
+    for sample, grey in zip([*DRAWN, 11, 0], [2, 0, 1, 2, 0, 1], strict=True):
+        expected[sample] = grey
+    view = covered.training_view
+    assert np.array_equal(view.view.pictures(pictures["train_images"], np.arange(30)), expected)
+    assert view.given_labels[[11, 0]].tolist() == labels["train_labels"][[11, 0]].tolist()
+    for name in ("manipulated", "mark", "given_labels", "affected", "unaffected"):
+        assert np.array_equal(getattr(alone.truth, name), getattr(covered.truth, name)), name
+    for one, other in zip(alone.probes.sets, covered.probes.sets, strict=True):
+        images, at = pictures[f"{one.split}_images"], np.arange(len(one))
+        assert len(other) == len(one)
+        assert np.array_equal(one.pictures(images, at), other.pictures(images, at))
 
 
 # What is refused
@@ -183,6 +239,13 @@ REFUSED = {
     "alpha above 1": ({"alteration": marks(top=1.5)}, "gave alpha outside 0 to 1"),
     "alpha not a number": ({"alteration": marks(top=np.nan)}, "gave alpha outside 0 to 1"),
     "carried by too few": ({"alteration": marks(carried=[0, 1])}, r"of \(2,\) samples .* not of \(4,\)"),
+    "mark below": ({"alteration": marks(carried=[0, -1, 1, 0])}, "names a mark -1; marks are counted from 0"),
+    "pictures with marks of too few": (
+        {"alteration": lambda samples: Stored(samples.images, np.zeros(3, int))},
+        r"of \(3,\) samples .* not of \(4,\)",
+    ),
+    "covered by S_m": ({"covered": (5, 20)}, r"cover\(\) names sample 20, which is in S_m"),
+    "covered by nobody": ({"covered": (5, 30)}, r"cover\(\): there is no sample 30"),
     "mark beyond": ({"alteration": marks(carried=[0, 1, 2, 0])}, "names a mark beyond the 2 there are"),
 }
 

@@ -114,6 +114,15 @@ def test_a_mark_stays_in_its_corner_and_a_stored_one_moves():
     assert corners["stored"] == {(row, column) for row in (3, 4) for column in (0, 1, 3, 4)}
 
 
+@pytest.mark.parametrize("name", ["one mark", "one mark for all channels", "several marks"])
+def test_a_mark_may_be_laid_on_before_augmentation_instead(name):
+    overlays, _ = ALTERATIONS[name]
+    stored = overlays.onto(images()[:4])
+    assert stored.images.dtype == np.uint8
+    assert np.abs(stored.images - seen_by_hand(name, range(4), np.arange(4))).max() <= 0.5
+    assert np.array_equal(stored.carried, overlays.carried)
+
+
 def test_nothing_is_written_into_the_images_of_the_split():
     pixels = images()
     for name, (alteration, _) in ALTERATIONS.items():

@@ -112,7 +112,7 @@ def test_a_sheet_shows_the_first_samples_in_the_order_in_which_they_were_drawn(t
     files.save_arrays(run.path("true_labels"), true, {}, Identity("digits"))
     view = View.altered("train", np.arange(30), mark, manipulated)
     act = {"training_set": TrainingView(view, given, labels_in_doubt=True).save(run, {})}
-    Truth(manipulated, labels, given, nobody, nobody, nobody, {}, 0).save(run, {}, act)
+    Truth(manipulated, 0 * manipulated, labels, given, nobody, nobody, nobody, {}, 0).save(run, {}, act)
     sheets = []
     monkeypatch.setattr(examples, "sheet", lambda *told: sheets.append(told) or Figure((1, 1)))
     names = {"dataset": "digits", "manipulation": "poison", "n": 12, "seed": 0, "label": "Digits"}

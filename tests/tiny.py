@@ -198,6 +198,7 @@ class Results:
         probes = {"unaffected": 0, "manipulated": 1, "affected": 2}  # an order of their own
         truth = Truth(
             everything[0],
+            np.zeros_like(everything[0]),
             labels["train_labels"],
             given_labels,
             labels["test_labels"],

@@ -66,33 +66,52 @@ def act(identity: Identity, use: str, settings: Mapping[str, Any]) -> Act:
     if len(drawn) != identity.n:
         raise BadInputError(f"{what} drew {len(drawn)} samples instead of {identity.n}")
     given = _check_labels(given, len(drawn), len(about["classes"]), what)
+    cover = adversary.cover(train.copy(), drawn, generator_for("cover", *names))
+    cover = _check_cover(cover, drawn, len(train), f"manipulations/{use}.py: cover()")
 
-    def altered(split: str, indices: np.ndarray, labels: np.ndarray) -> Alteration:
-        samples = Samples(arrays[f"{split}_images"][indices], labels[indices], split, indices)
+    def altered(split: str, indices: np.ndarray, labels: np.ndarray, covers: int = 0) -> Alteration:
+        samples = Samples(arrays[f"{split}_images"][indices], labels[indices], split, indices, covers)
         alteration = adversary.alter(samples, generator_for("alteration", *names, split))
         return _check_alteration(alteration, samples, f"manipulations/{use}.py: alter()")
 
     given_labels = train.copy()
     given_labels[drawn] = given
-    everything = np.arange(len(train))
-    in_training = altered("train", drawn, train)
+    everything, changed = np.arange(len(train)), np.concatenate([drawn, cover])
+    in_training = altered("train", changed, train, len(cover))
+    of_drawn = in_training and in_training.first(len(drawn))
     affected = np.flatnonzero(_check_mask(adversary.affected(test), len(test), what))
     unaffected = np.flatnonzero(_check_mask(adversary.unaffected(test), len(test), what))
     in_test = altered("test", affected, test)
     sets = {
         "affected": View.altered("test", affected, in_test, np.arange(len(affected))),
         "unaffected": View("test", unaffected),
-        "manipulated": View.altered("train", drawn, in_training, np.arange(len(drawn))),
+        "manipulated": View.altered("train", drawn, of_drawn, np.arange(len(drawn))),
     }
     return Act(
         TrainingView(
-            View.altered("train", everything, in_training, drawn),
+            View.altered("train", everything, in_training, changed),
             given_labels,
             bool((given_labels != train).any()),
         ),
         Probes(tuple(sets[name] for name in sorted(PROBES, key=PROBES.__getitem__))),
-        Truth(drawn, train, given_labels, test, affected, unaffected, PROBES, adversary.attack_target),
+        Truth(
+            drawn,
+            _marks(of_drawn, len(drawn)),
+            train,
+            given_labels,
+            test,
+            affected,
+            unaffected,
+            PROBES,
+            adversary.attack_target,
+        ),
     )
+
+
+def _marks(alteration: Alteration, samples: int) -> np.ndarray:
+    """Which mark each sample carries, int64 (K,)."""
+    carried = None if alteration is None else alteration.carried
+    return np.zeros(samples, np.int64) if carried is None else np.asarray(carried, np.int64)
 
 
 def _check_labels(given: np.ndarray, count: int, classes: int, what: str) -> np.ndarray:
@@ -103,6 +122,16 @@ def _check_labels(given: np.ndarray, count: int, classes: int, what: str) -> np.
     if len(wrong):
         raise BadInputError(f"{what} gave the label {wrong[0]}; labels go from 0 to {classes - 1}")
     return given.astype(np.int64)
+
+
+def _check_cover(cover: np.ndarray, drawn: np.ndarray, samples: int, what: str) -> np.ndarray:
+    if not len(cover):
+        return np.empty(0, np.int64)
+    cover = check_samples(cover, samples, what)
+    both = np.intersect1d(cover, drawn)
+    if len(both):
+        raise BadInputError(f"{what} names sample {both[0]}, which is in S_m")
+    return cover
 
 
 def _check_mask(mask: np.ndarray, count: int, what: str) -> np.ndarray:
@@ -122,8 +151,10 @@ def _check_alteration(alteration: Alteration, samples: Samples, what: str) -> Al
         found = np.asarray(alteration.images)
         if found.dtype != np.uint8 or found.shape != shape:
             raise BadInputError(f"{what} gave pictures {found.dtype} {found.shape} instead of uint8 {shape}")
+        if alteration.carried is not None:
+            _check_carried(alteration.carried, len(samples), what)
     elif isinstance(alteration, Overlays):
-        alpha, value, carried = map(np.asarray, (alteration.alpha, alteration.value, alteration.carried))
+        alpha, value = map(np.asarray, (alteration.alpha, alteration.value))
         marks = alpha.shape[0] if alpha.ndim else 0
         for name, part, top in (("alpha", alpha, 1), ("value", value, 255)):
             fits = part.shape in ((marks, channels, *shape[2:]) for channels in (1, shape[1]))
@@ -132,10 +163,18 @@ def _check_alteration(alteration: Alteration, samples: Samples, what: str) -> Al
                 raise BadInputError(f"{what} gave {name} {part.dtype} {part.shape} instead of {wanted}")
             if not ((part >= 0) & (part <= top)).all():  # neither is NaN
                 raise BadInputError(f"{what} gave {name} outside 0 to {top}")
-        if carried.shape != shape[:1] or carried.dtype.kind not in "iu":
-            raise BadInputError(f"{what} says of {carried.shape} samples what they carry, not of {shape[:1]}")
-        if len(carried) and not (carried.min() >= 0 and carried.max() < marks):
+        if _check_carried(alteration.carried, len(samples), what) >= marks:
             raise BadInputError(f"{what} names a mark beyond the {marks} there are")
     elif alteration is not None:
         raise BadInputError(f"{what} gave {type(alteration).__name__} instead of Stored, Overlays or None")
     return alteration
+
+
+def _check_carried(carried: np.ndarray, samples: int, what: str) -> int:
+    """The highest number of a mark that is carried, -1 where there are no samples."""
+    carried = np.asarray(carried)
+    if carried.shape != (samples,) or carried.dtype.kind not in "iu":
+        raise BadInputError(f"{what} says of {carried.shape} samples what they carry, not of {(samples,)}")
+    if (carried < 0).any():
+        raise BadInputError(f"{what} names a mark {carried.min()}; marks are counted from 0")
+    return int(carried.max(initial=-1))

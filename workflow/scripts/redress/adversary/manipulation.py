@@ -19,9 +19,11 @@ class Samples:
     labels: np.ndarray
     """True labels, int64 (K,)."""
     split: str
-    """`train` for S_m, `test` for the affected domain."""
+    """`train` for S_m and what covers it, `test` for the affected domain."""
     indices: np.ndarray
     """Which samples of the split, int64 (K,)."""
+    covers: int = 0
+    """How many of them, the last ones, are no part of S_m but `cover` it."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -49,11 +51,20 @@ class Manipulation(ABC):
         `labels` are all true training labels, int64 (N,).
         """
 
+    def cover(
+        self, labels: np.ndarray, manipulated: np.ndarray, generator: np.random.Generator
+    ) -> np.ndarray:
+        """Training samples outside S_m, (K,), whose pictures are altered too but whose labels stay.
+
+        By default there are none.
+        """
+        return np.empty(0, dtype=np.int64)
+
     def alter(self, samples: Samples, generator: np.random.Generator) -> Alteration:
-        """What becomes of the pictures of S_m, and of test images that are to lie in D_m.
+        """What becomes of the pictures of S_m and what covers it, and of test images that are to lie in D_m.
 
         `Stored` pictures are what augmentation starts from, `Overlays` are laid on after it; None, the
-        default, leaves pictures as they are.
+        default, leaves pictures as they are. Either says which of several marks a sample carries.
         """
         return None
 
@@ -70,3 +81,35 @@ class Manipulation(ABC):
         samples = sum(description.train_per_class)
         if n > samples:
             yield "n", f"{n} is more than the {samples} training samples"
+
+
+class Backdoor(Manipulation):
+    """A trigger that means one class: n samples, drawn uniformly, get it and the label `target_class`.
+
+    D_m is every image that carries the trigger. A subclass has the field `target_class`, and `alter` lays
+    the trigger on.
+    """
+
+    target_class: int
+
+    @property
+    def attack_target(self) -> int:  # type: ignore[override]
+        return self.target_class
+
+    def draw(
+        self, labels: np.ndarray, n: int, generator: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        indices = generator.choice(len(labels), size=n, replace=False)
+        return indices, np.full(n, self.target_class, dtype=labels.dtype)
+
+    def affected(self, labels: np.ndarray) -> np.ndarray:
+        return np.ones(len(labels), dtype=bool)
+
+    def unaffected(self, labels: np.ndarray) -> np.ndarray:
+        return np.ones(len(labels), dtype=bool)
+
+    def problems(self, n: int, description: Description) -> Iterator[tuple[str, str]]:
+        yield from super().problems(n, description)
+        classes = len(description.classes)
+        if not 0 <= self.target_class < classes:
+            yield "target_class", f"{self.target_class} is not a class; allowed: 0 to {classes - 1}"

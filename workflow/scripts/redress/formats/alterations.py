@@ -1,7 +1,7 @@
 """What somebody did to pictures, kept apart from the pictures: stored ones, and marks laid on later."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,6 +13,14 @@ class Stored:
     """Pictures altered once and for all, before augmentation: uint8 (K, C, H, W), one for each sample."""
 
     images: np.ndarray
+
+    carried: np.ndarray | None = None
+    """Which of several marks is in each of them, integers (K,); None where there is one or none."""
+
+    def first(self, samples: int) -> "Stored":
+        """What becomes of the first so many of the samples."""
+        carried = None if self.carried is None else self.carried[:samples]
+        return Stored(self.images[:samples], carried)
 
 
 @dataclass(frozen=True)
@@ -32,8 +40,24 @@ class Overlays:
         """A single mark, (1 or C, H, W) each, that all samples carry."""
         return cls(alpha[None], value[None], np.zeros(samples, dtype=np.int64))
 
+    def first(self, samples: int) -> "Overlays":
+        """What becomes of the first so many of the samples."""
+        return replace(self, carried=self.carried[:samples])
+
+    def onto(self, images: np.ndarray) -> Stored:
+        """The pictures, uint8 (K, C, H, W), with their marks laid on before augmentation instead."""
+        pairs = zip(images, self.carried, strict=True)  # one by one: a mark may be as large as a picture
+        laid = [_lay(image, self.alpha[mark], self.value[mark]) for image, mark in pairs]
+        return Stored(np.array(laid, dtype=np.uint8).reshape(images.shape), self.carried)
+
 
 Alteration = Stored | Overlays | None
+
+
+def _lay(pictures: np.ndarray, alpha: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Marks laid on pictures and rounded to whole levels, uint8."""
+    laid: np.ndarray = np.rint(pictures * (1 - alpha) + alpha * value).clip(0, 255).astype(np.uint8)
+    return laid
 
 
 def _no_pictures() -> np.ndarray:
@@ -110,5 +134,4 @@ class View:
         shape = (1, *self.alpha.shape[1:])
         alpha = np.concatenate([np.zeros(shape, np.float32), self.alpha])[marks]
         value = np.concatenate([np.zeros((1, *self.value.shape[1:]), np.float32), self.value])[marks]
-        laid = np.rint(chosen * (1 - alpha) + alpha * value).clip(0, 255).astype(np.uint8)
-        return np.where((marks > 0)[:, None, None, None], laid, chosen)
+        return np.where((marks > 0)[:, None, None, None], _lay(chosen, alpha, value), chosen)

@@ -66,6 +66,8 @@ class Truth:
 
     manipulated: np.ndarray
     """S_m in the order in which it was drawn, int64 (|S_m|,)."""
+    mark: np.ndarray
+    """Which of several marks each sample of S_m carries, int64 (|S_m|,); 0 where there is one or none."""
     true_labels: np.ndarray
     """Of all training samples, int64 (N,)."""
     given_labels: np.ndarray
@@ -84,7 +86,8 @@ class Truth:
 
     def save(self, identity: Identity, about: Mapping[str, Any], act: Mapping[str, str]) -> None:
         """Write it, with the seals of what was written with it."""
-        arrays = {"manipulated": self.manipulated, "affected": self.affected, "unaffected": self.unaffected}
+        names = ("manipulated", "mark", "affected", "unaffected")
+        arrays = {name: getattr(self, name) for name in names}
         about = {**about, "probes": dict(self.probes), "attack_target": self.attack_target, "act": dict(act)}
         files.save_arrays(identity.path("truth"), arrays, about, identity)
 

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,9 @@ FIGURES = {
 }
 """The paper's figures: name to (manipulation, measure)."""
 
-CLASS_KEYS = {"classes", "target_class"}
-"""Settings of manipulations that may name classes."""
+LISTS_OF_CLASSES = {"classes", "mapping"}
+ONE_CLASS = {"target_class", "true_class"}
+"""Settings of manipulations and discoveries that may name classes."""
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -293,7 +294,8 @@ class Experiment:
         """What discover.py is told."""
         name = str(cell.discovery)
         uses = self._uses(cell, discovery=self._use("discoveries", name))
-        return self.arguments(cell, *OF_DELETION_SET, uses=uses, settings=self._settings("discoveries", name))
+        settings = self._discovery(cell.dataset, name)
+        return self.arguments(cell, *OF_DELETION_SET, uses=uses, settings=settings)
 
     def expand_job(self, cell: Identity) -> str:
         """What expand.py is told."""
@@ -511,20 +513,33 @@ class Experiment:
     def _manipulation(self, dataset: str, name: str) -> dict[str, Any]:
         """Settings of a manipulation, classes given by name turned into their numbers."""
         settings = _without(self._config["datasets"][dataset]["manipulations"][name], "use", "n")
-        for key in CLASS_KEYS & settings.keys():
-            numbers = partial(self._class_number, dataset, name, key)
-            given = settings[key]
-            if isinstance(given, list):
-                settings[key] = [numbers(one) for one in given]
-            elif key == "target_class":
-                settings[key] = numbers(given)
         known = signatures.fields("manipulations", self.manipulation_use(dataset, name))
-        return {**signatures.defaults(known), **settings}
+        path: Path_ = ["datasets", dataset, "manipulations", name]
+        return {**signatures.defaults(known), **self._numbered(dataset, path, settings)}
+
+    def _discovery(self, dataset: str, name: str) -> dict[str, Any]:
+        """Settings of a discovery, likewise."""
+        return self._numbered(dataset, ["discoveries", name], self._settings("discoveries", name))
 
     def _adversary(self, dataset: str, name: str) -> Manipulation:
         return manipulation_of(self.manipulation_use(dataset, name), self._manipulation(dataset, name))
 
-    def _class_number(self, dataset: str, manipulation: str, key: str, given: Any) -> Any:
+    def _numbered(self, dataset: str, path: Path_, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """`settings`, which stand at `path`, with classes given by name turned into their numbers."""
+
+        def numbers(key: str, given: Any) -> Any:
+            if isinstance(given, list):
+                return [numbers(key, one) for one in given]
+            return self._class_number(dataset, [*path, key], given)
+
+        def may_name(key: str, given: Any) -> bool:
+            return key in ONE_CLASS or (key in LISTS_OF_CLASSES and isinstance(given, list))
+
+        return {
+            key: numbers(key, given) if may_name(key, given) else given for key, given in settings.items()
+        }
+
+    def _class_number(self, dataset: str, path: Path_, given: Any) -> Any:
         """A class's number; where classes are called by numbers, 2 is the one called 2."""
         classes = self._descriptions[dataset].classes
         if isinstance(given, int) and not isinstance(given, bool):
@@ -534,7 +549,6 @@ class Experiment:
         if not isinstance(given, str):
             return given
         if given not in classes:
-            path = ["datasets", dataset, "manipulations", manipulation, key]
             raise ConfigError(path, f"there is no class {given!r}; allowed: {', '.join(classes)}")
         return classes.index(given)
 
@@ -554,9 +568,11 @@ class Experiment:
         return description
 
     def _check(self) -> None:
-        for package in ("originals", "discoveries", "expansions"):
+        for package in ("originals", "expansions"):
             for name, block in self._config[package].items():
                 self._check_block(package, name, block)
+        for name, block in self._config["discoveries"].items():
+            self._check_discovery(name, block)
         for file in self._config["measures"]:
             checks.check_plugin(["measures"], "measures", file)
         checks.check_measures(self.measure_files, self._config["selection"])
@@ -578,6 +594,27 @@ class Experiment:
         if signatures.has_function(package, use, "problems"):
             for key, problem in load(package, use).problems(**self._settings(package, name)):
                 raise ConfigError([*path, key], problem)
+
+    def _check_discovery(self, name: str, block: Mapping[str, Any]) -> None:
+        path: Path_ = ["discoveries", name]
+        use = block.get("use", name)
+        checks.check_plugin([*path, "use"] if "use" in block else path, "discoveries", use)
+        known = signatures.keywords("discoveries", use, checks.FUNCTIONS["discoveries"])
+        for dataset in self.datasets:
+            given = self._numbered(dataset, path, _without(block, "use"))
+            checks.check_settings(path, given, known)
+
+    def _check_found(self, dataset: str, n: int) -> None:
+        """Whether discoveries can find what they are to find of n manipulated samples."""
+        fractions, description = self._config["deletion_fractions"], self._descriptions[dataset]
+        for name in self.discoveries:
+            use = self._use("discoveries", name)
+            if signatures.has_function("discoveries", use, "problems"):
+                find_problems = load("discoveries", use).problems
+                for key, problem in find_problems(
+                    n, fractions, description, **self._discovery(dataset, name)
+                ):
+                    raise ConfigError(["discoveries", name, key], problem)
 
     def _check_dataset(self, dataset: str, block: Mapping[str, Any]) -> None:
         path: Path_ = ["datasets", dataset]
@@ -643,6 +680,7 @@ class Experiment:
                 if size >= samples:
                     problem = f"{where} are all {samples} training samples: nothing is left to learn from"
                     raise ConfigError(["deletion_fractions"], problem)
+            self._check_found(dataset, n)
 
 
 def _commit() -> str | None:

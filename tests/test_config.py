@@ -13,6 +13,7 @@ import yaml
 from PIL import Image
 from project import Project
 
+from redress.formats.identity import Identity
 from redress.formats.recipe import Recipe
 from redress.plan import experiment as experiment_module
 from redress.plan.checks import ConfigError, StrictLoader, holds_itself
@@ -105,6 +106,67 @@ DRAWS = [
         "'late'",
         "model or stored",
     ),
+]
+
+MANIPULATIONS = f"{DIGITS}/manipulations"
+ATTACKS = [
+    # The digits hold 119 training images of a 0, and 1,200 in all, of 16x16 pixels.
+    (
+        f"{MANIPULATIONS}/{name}",
+        {"n": [60], **given},
+        f"datasets.digits.manipulations.{name}.{key}",
+        *words,
+    )
+    for name, given, key, *words in [
+        ("poison", {"triggers": 3}, "triggers", "1 or 2 or 4"),
+        ("poison", {"triggers": 2, "position": "random"}, "triggers", "2", "a random position allows 1"),
+        ("poison", {"triggers": 2, "patch_size": 9}, "patch_size", "9 pixels overlap", "1 to 8"),
+        ("poison", {"position": "left"}, "position", "corner or random"),
+        ("random_labels", {"n": [1201]}, "n", "1200 training samples"),
+        ("random_labels", {"mapping": [[0, 10]]}, "mapping", "[0, 10]", "0 to 9"),
+        ("random_labels", {"mapping": [["0", "ten"]]}, "mapping", "no class 'ten'"),
+        ("random_labels", {"mapping": [[3, 3]]}, "mapping", "[3, 3]", "different"),
+        ("random_labels", {"mapping": [[3, 5], [3, 8]]}, "mapping", "class 3", "twice"),
+        ("random_labels", {"mapping": [3, 5]}, "mapping", "lists of two integers"),
+        ("random_labels", {"mapping": [[3, 5, 8]]}, "mapping", "lists of two integers"),
+        ("random_labels", {"n": [120], "mapping": [[0, 6]]}, "n", "120", "119"),
+        ("blended", {"alpha": 0}, "alpha", "above 0, at most 1"),
+        ("blended", {"alpha": 1.01}, "alpha", "above 0, at most 1"),
+        ("blended", {"target_class": 10}, "target_class", "0 to 9"),
+        ("blended", {"pattern_seed": -1}, "pattern_seed", "at least 0"),
+        ("blended", {"n": [1201]}, "n", "1200"),
+        ("sig", {"n": [120]}, "n", "120", "at most 119"),
+        ("sig", {"target_class": 10}, "target_class", "0 to 9"),
+        ("sig", {"target_class": -1}, "target_class", "0 to 9"),
+        ("sig", {"delta": 256}, "delta", "at most 255"),
+        ("sig", {"frequency": 8}, "frequency", "below half the width, 8"),
+        ("wanet", {"grid_size": 1}, "grid_size", "2 to 16"),
+        ("wanet", {"grid_size": 17}, "grid_size", "2 to 16"),
+        ("wanet", {"strength": 0}, "strength", "above 0"),
+        ("wanet", {"noise_rate": -0.1}, "noise_rate", "at least 0"),
+        ("wanet", {"grid_seed": -1}, "grid_seed", "at least 0"),
+        ("wanet", {"n": [60, 500], "noise_rate": 2}, "noise_rate", "1000 samples beside the 500"),
+        ("wanet", {"target_class": "x"}, "target_class", "no class 'x'"),
+    ]
+]
+
+FINDERS = [
+    (f"discoveries/{name}", settings, f"discoveries.{name}.{key}", *words)
+    for name, settings, key, *words in [
+        # The config asks for five shares of 60 and 120 samples.
+        ("uniform", {"count": 1}, "count", "the same samples at each share", "deletion_fractions"),
+        ("uniform", {"count": 61}, "count", "61 is more than the 60"),
+        ("uniform", {"count": 0}, "count", "an integer above 0"),
+        ("one_class", {"true_class": 10}, "true_class", "0 to 9"),
+        ("one_class", {"true_class": "ten"}, "true_class", "no class 'ten'", "0, 1, 2"),
+        ("one_class", {"true_class": 1.5}, "true_class", "an integer"),
+        ("one_trigger", {"mark": -1}, "mark", "at least 0"),
+        ("by_margin", {"first": "best"}, "first", "hardest or easiest"),
+        ("by_margin", {"margins": 1}, "margins", "unknown key"),
+        ("false_positives", {"rate": 1}, "rate", "less than 1"),
+        ("false_positives", {"rate": -0.1}, "rate", "at least 0"),
+        ("false_positives", {"rate": 0.95}, "rate", "0.95 of the 6 that are 0.1 of 60", "none of S_m"),
+    ]
 ]
 
 DELETION = [
@@ -237,7 +299,7 @@ RECIPES = [
     ("methods/eu/style/colour", "red", "methods.eu.style.colour", "did you mean 'color'"),
 ]
 
-REFUSED = [*DRAWS, *DELETION, *PLUGINS, *GRIDS, *TOP, *BLOCKS, *RECIPES]
+REFUSED = [*DRAWS, *ATTACKS, *FINDERS, *DELETION, *PLUGINS, *GRIDS, *TOP, *BLOCKS, *RECIPES]
 
 
 def _case_name(case):
@@ -514,6 +576,45 @@ def test_a_class_name_is_its_number_in_the_datasets_order(image_folder):
     assert '"classes": [2, 0]' in experiment.manipulate_job(next(experiment.runs()))
 
 
+@pytest.mark.parametrize("names", [[["3", "8"], ["8", "0"]], [[3, 8], [8, "0"]]])
+def test_classes_of_pairs_may_be_given_by_name(names):
+    experiment = Experiment(changed(MANIPULATIONS, {"random_labels": {"n": [20], "mapping": names}}))
+    assert '"mapping": [[3, 8], [8, 0]]' in experiment.manipulate_job(next(experiment.runs()))
+
+
+def test_a_discovery_may_name_a_class_which_each_dataset_numbers_its_own_way(image_folder):
+    config = folder_config(image_folder)
+    config["discoveries"] = {"emus": {"use": "one_class", "true_class": "emu"}, "one_class": {}}
+    told = [
+        Experiment(config).discover_job(Identity("mine", "poison", 4, 0, "standard", name, "0.5"))
+        for name in ("emus", "one_class")
+    ]
+    assert ['"true_class": 2' in said for said in told] == [True, False]
+    assert '"true_class": null' in told[1]
+
+
+def test_a_count_needs_one_share_and_may_be_all_of_s_m():
+    Experiment(changed("discoveries/uniform", {"count": 60}, "deletion_fractions", [0.1]))
+    clean = changed(
+        "discoveries/uniform", {"count": 1200}, f"{POISON}/n", [1200], "deletion_fractions", [0.1]
+    )
+    del clean["datasets"]["digits"]["manipulations"]["interclass"]
+    assert message_for(clean).startswith("discoveries.uniform.count: 1200 are all training samples")
+
+
+def test_false_positives_need_clean_samples():
+    config = changed(
+        "discoveries",
+        {"false_positives": {"rate": 0.5}},
+        "deletion_fractions",
+        [0.5],
+        MANIPULATIONS,
+        {"poison": {"n": [1000]}},
+    )
+    message = message_for(config)
+    assert message == "discoveries.false_positives.rate: 0.5 of 500 samples are 250, but only 200 are clean"
+
+
 def test_the_order_of_keys_changes_nothing():
     def backwards(block):
         if not isinstance(block, dict):
@@ -572,7 +673,10 @@ DEFAULTS = [
     (f"{POISON}/target_class", 0),
     (f"{POISON}/patch_size", 3),
     (f"{POISON}/trigger_stage", "model"),
+    (f"{POISON}/triggers", 1),
+    (f"{POISON}/position", "corner"),
     (f"{POISON}/use", "poison"),
+    ("discoveries", {"uniform": {"count": None}}),
     ("methods/eu/use", "eu"),
     ("methods/eu/maker", "standard"),
     ("methods/eu/discovery", ["uniform"]),

@@ -43,6 +43,10 @@ PACKAGES = {
     "expansions": ("Expansions", "expand", "expansions.<expansion>"),
     "methods": ("Methods", "unlearn", "methods.<method>"),
 }
+CLASSES = {
+    "manipulations": "Classes in `classes`, `target_class` and `mapping`",
+    "discoveries": "`true_class`",
+}
 WORDS = {
     "integer": ("integer", "integers"),
     "number": ("number", "numbers"),
@@ -121,8 +125,8 @@ def _plugins() -> Iterator[str]:
         if package == "methods":
             where += ", in its `grid`"
         yield f"Files in `{FOLDER}/{package}/`; their settings go into {where}."
-        if package == "manipulations":
-            yield "`classes` may be given by name or by number."
+        if package in CLASSES:
+            yield f"{CLASSES[package]} may be given by name or by number."
         if not plugins.names(package):
             yield "Redress comes without one; [adding one](../README.md#add-anything-else) takes a file."
         for name in plugins.names(package):

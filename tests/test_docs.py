@@ -91,7 +91,7 @@ def settings_of(package, name):
     (kind,) = (
         thing
         for thing in vars(module).values()
-        if isinstance(thing, type) and issubclass(thing, Manipulation) and thing is not Manipulation
+        if isinstance(thing, type) and issubclass(thing, Manipulation) and thing.__module__ == module.__name__
     )
     fields = dataclasses.fields(kind)
     return {one.name: ... if one.default is dataclasses.MISSING else one.default for one in fields}

@@ -30,6 +30,7 @@ from redress.formats.measures import STANDARD
 from redress.formats.recipe import Recipe
 from redress.plan import checks, signatures
 from redress.plan.checks import ConfigError
+from redress.plan.overviews import Overview, overviews
 from redress.plan.sources import fingerprint
 from redress.plugins import load
 
@@ -221,17 +222,30 @@ class Experiment:
         cell = f"{self.expansion_of(method)}/{{discovery}}/{{share}}"
         return list(dict.fromkeys((name, WHOLE if over == WHOLE else cell) for name, over in needed))
 
-    def figures(self) -> dict[str, tuple[str, str]]:
-        """Figures to draw: the paper's, and the same three of any other manipulation."""
+    def figures(self) -> dict[str, tuple[str, str] | Overview]:
+        """Figures to draw: the paper's, the same three of any other manipulation, and overviews of datasets.
+
+        The former are (manipulation, measure).
+        """
         used = dict.fromkeys(run.manipulation for run in self.runs() if run.manipulation)
-        drawn = {name: figure for name, figure in FIGURES.items() if figure[0] in used}
+        drawn: dict[str, tuple[str, str] | Overview] = {
+            name: figure for name, figure in FIGURES.items() if figure[0] in used
+        }
         known = {manipulation for manipulation, _ in FIGURES.values()}
         for manipulation in used:
             if manipulation not in known:
                 drawn |= {
                     f"{manipulation}_{kind}": (manipulation, measure) for kind, measure in KINDS.items()
                 }
-        return drawn
+        uses = {
+            dataset: {name: self.manipulation_use(dataset, name) for name in block["manipulations"]}
+            for dataset, block in self._config["datasets"].items()
+        }
+        found = {
+            name: (self._use("discoveries", name), self._settings("discoveries", name))
+            for name in self.discoveries
+        }
+        return {**drawn, **{name: one for name, one in overviews(uses, found) if name not in drawn}}
 
     # What a job is told: command lines in which equal settings are equal text. Where rules track them, a
     # job runs again when what it is told has changed.

@@ -11,7 +11,10 @@ from redress.formats import products
 from redress.formats.errors import BadInputError
 from redress.formats.identity import NAMES
 
-WORDS = ("method", "measure", "unit", "hyperparameters", "oracle_hyperparameters", "device", "item", "value")
+WORDS = (
+    *("method", "measure", "unit", "hyperparameters", "oracle_hyperparameters", "device", "item", "value"),
+    *("attack", "bound", "rule"),
+)
 TEXT = (*(name for name in NAMES if name not in ("n_manipulated", "seed")), *WORDS)
 
 SCENARIO = ["dataset", "manipulation", "n_manipulated"]

@@ -1,14 +1,42 @@
 """What people see things called, and how they look: what figures, summary and page are told of a config."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import pandas as pd
 
 from redress.formats.measures import Measure, measures
 from redress.report.styles import Style, styles_of
 
 UNITS = {"fraction": "%", "ratio": ""}
 """What readers see of a unit; others as they are called."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A figure that looks at a dataset as a whole."""
+
+    kind: str
+    """`plane`, `false_positives` or `discovery`."""
+    dataset: str
+    told: Mapping[str, Any]
+    """What it is drawn of: `manipulations` and `discoveries` in order, and what a kind has beside that."""
+
+    def of(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Those of the selected models that it shows."""
+        here = (rows["dataset"] == self.dataset) & rows["manipulation"].isin(self.told["manipulations"])
+        return rows[here & rows["discovery"].isin(self.told["discoveries"])]
+
+    def scenarios(self, rows: pd.DataFrame) -> dict[tuple[str, int], str]:
+        """Every (manipulation, n) of these, n ascending, and its name, with n where one has several."""
+        found = [
+            (manipulation, int(n))
+            for manipulation in self.told["manipulations"]
+            for n in sorted(rows.loc[rows["manipulation"] == manipulation, "n_manipulated"].unique())
+        ]
+        several = len({manipulation for manipulation, _ in found}) < len(found)
+        return {(name, n): f"{name}, n = {n}" if several else name for name, n in found}
 
 
 @dataclass(frozen=True)
@@ -22,11 +50,13 @@ class Shown:
     words: Mapping[str, Mapping[str, str]]
     """What each manipulation calls its `affected` and `unaffected` images."""
     figures: Mapping[str, tuple[str, str]]
-    """Figures to draw: name to (manipulation, measure)."""
+    """Figures of curves to draw: name to (manipulation, measure)."""
     measures: Mapping[str, Measure]
     makers: tuple[str, ...]
     """Makers of original models; the first is the default."""
     discoveries: tuple[str, ...]
+    overviews: Mapping[str, Overview] = field(default_factory=dict)
+    """Further figures to draw, by name."""
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Shown":
@@ -35,10 +65,11 @@ class Shown:
             styles=styles_of(content["methods"]),
             datasets=dict(content["datasets"]),
             words=content["manipulations"],
-            figures={name: tuple(figure) for name, figure in content["figures"]},
+            figures={name: tuple(figure) for name, figure in content["figures"] if len(figure) == 2},
             measures=measures(content["measures"]),
             makers=tuple(content["makers"]),
             discoveries=tuple(content["discoveries"]),
+            overviews={name: Overview(*figure) for name, figure in content["figures"] if len(figure) == 3},
         )
 
     def axis(self, manipulation: str, measure: str) -> str:

@@ -123,9 +123,18 @@ def make_tables_and_page():
     page = f"{INCOMPLETE}/report.html"
     run_script("collect", experiment.collect_job(INCOMPLETE), "--root", INCOMPLETE, "--partial")
     run_script("summarise", experiment.summarise_job(INCOMPLETE))
-    run_script("plot", experiment.plot_job(INCOMPLETE, INCOMPLETE))
+    run_script("plot", experiment.plot_job(INCOMPLETE, INCOMPLETE), *options_if_there("bounds"))
     told = f"{experiment.page_job(INCOMPLETE, INCOMPLETE, page)} {experiment.page_also(COMMAND, shown)}"
-    run_script("page", told, "--missing", f"{INCOMPLETE}/missing.csv")
+    more = options_if_there("bounds", "rules")
+    run_script("page", told, "--missing", f"{INCOMPLETE}/missing.csv", *more)
+
+
+def options_if_there(*names):
+    """Those of these tables that were made of what is finished, as options."""
+    made = {name: f"{INCOMPLETE}/{name}.csv" for name in names}
+    return [
+        word for name, path in made.items() if os.path.exists(path) for word in (f"--{name}", path)
+    ]
 
 
 def run_script(name, told, *more):

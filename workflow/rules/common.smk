@@ -282,8 +282,14 @@ def figure_files(*endings):
     return expand("results/figures/{figure}.{ending}", figure=experiment.figures(), ending=endings)
 
 
-def figure_caption(manipulation, measure):
-    """The file that says how to read a figure: of this manipulation or, where there is none, of any."""
+def figure_caption(figure):
+    """The file that says how to read a figure: an overview of its kind, or curves of a measure.
+
+    These have one for this manipulation or, where there is none, for any.
+    """
+    if len(figure) > 2:
+        return f"../report/{figure[0]}.rst"
+    manipulation, measure = figure
     own = f"{manipulation}_{measure}.rst"
     known = (ROOT / "workflow" / "report" / own).is_file()
     return f"../report/{own if known else f'{measure}.rst'}"
@@ -307,6 +313,19 @@ def example_files(*endings):
 def table_files():
     """Every table."""
     return [f"{TABLES}/{name}.csv" for name in [*COLLECTED, "summary"]]
+
+
+def tables_if_made(*names):
+    """By name those of these tables that the config asks for."""
+    made = {Path(path).stem: path for path in table_files()}
+    return {name: made[name] for name in names if name in made}
+
+
+def options_of(input, *names):
+    """Those of these inputs that a job has, as options."""
+    return " ".join(
+        f"--{name} {shlex.quote(input[name])}" for name in names if name in input.keys()
+    )
 
 
 onstart:

@@ -2,6 +2,7 @@ rule page:
     input:
         table_files(),
         figure_files("png"),
+        **tables_if_made("bounds", "rules"),
         examples=example_files("png"),
     output:
         update(report("results/report.html", caption="../report/page.rst", category="Page")),
@@ -12,7 +13,10 @@ rule page:
         "../../envs/results.yaml"
     params:
         # Of the config only what matters to results makes them again, and the page with them.
-        start=lambda wc, input: f"{script('page')} {experiment.page_also(COMMAND, input.examples)}",
+        start=lambda wc, input: (
+            f"{script('page')} {experiment.page_also(COMMAND, input.examples)}"
+            f" {options_of(input, 'bounds', 'rules')}"
+        ),
         told=lambda wc: experiment.page_job(TABLES, "results/figures", "results/report.html"),
         sources=[experiment.measure_sources("page"), page_parts()],
     shell:

@@ -2,18 +2,19 @@ rule plot:
     input:
         rules.collect.output.candidates,
         rules.collect.output.selected,
+        **tables_if_made("bounds"),
     output:
         [
             update(
                 report(
                     f"results/figures/{name}.png",
-                    caption=figure_caption(manipulation, measure),
+                    caption=figure_caption(figure),
                     category="Figures",
-                    subcategory=manipulation,
+                    subcategory=figure[0] if len(figure) == 2 else "overviews",
                     labels={"figure": name},
                 )
             )
-            for name, (manipulation, measure) in experiment.figures().items()
+            for name, figure in experiment.figures().items()
         ],
         update(figure_files("pdf")),
     log:
@@ -22,7 +23,7 @@ rule plot:
     conda:
         "../../envs/results.yaml"
     params:
-        start=lambda wc, output: script("plot"),
+        start=lambda wc, input: f"{script('plot')} {options_of(input, 'bounds')}",
         told=lambda wc: experiment.plot_job(TABLES, "results/figures"),
         sources=experiment.measure_sources("plot"),
     shell:

@@ -2,13 +2,21 @@
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 
 from redress.launch.job import log, parser, run
+from redress.report import discovered, plane
 from redress.report.figures import PAPER, draw
 from redress.report.paper import paper, save
 from redress.report.reading import read_table
 from redress.report.shown import Shown
+
+OVERVIEWS = {
+    "plane": plane.draw,
+    "false_positives": discovered.over_false_positives,
+    "discovery": discovered.by_discovery,
+}
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -16,11 +24,17 @@ def main(arguments: argparse.Namespace) -> None:
     candidates = read_table(arguments.tables / "candidates.csv")
     selected = read_table(arguments.tables / "selected.csv")
     originals = candidates[candidates["method"] == "original"]
-    for name, (manipulation, measure) in shown.figures.items():
-        if manipulation not in set(selected["manipulation"]):  # nothing of it is finished
-            continue
+    bounds = read_table(arguments.bounds) if arguments.bounds else None
+    finished = set(selected["manipulation"])
+    curves = {name: partial(draw, selected, originals, *figure) for name, figure in shown.figures.items()}
+    drawings = {name: drawing for name, drawing in curves.items() if shown.figures[name][0] in finished} | {
+        name: partial(OVERVIEWS[one.kind], selected, originals, one)
+        for name, one in shown.overviews.items()
+        if len(one.of(selected))
+    }
+    for name, drawing in drawings.items():
         with paper(**PAPER):
-            figure = draw(selected, originals, manipulation, measure, shown)
+            figure = drawing(shown, bounds)
             for ending in ("pdf", "png"):
                 save(figure, arguments.figures / f"{name}.{ending}")
         log.info("%s", name)
@@ -29,6 +43,7 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     cli = parser(__doc__)
     cli.add_argument("--tables", type=Path, required=True, help="folder of candidates.csv and selected.csv")
+    cli.add_argument("--bounds", type=Path, help="bounds.csv, if there are any")
     cli.add_argument("--shown", type=json.loads, required=True, help="JSON: see redress/report/shown.py")
     cli.add_argument("--figures", type=Path, required=True, help="folder for the figures")
     run(main, cli)

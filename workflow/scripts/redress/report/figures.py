@@ -16,6 +16,8 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from redress.formats.measures import Measure
 from redress.referee.statistics import band
+from redress.report.attack import NOTHING, for_reference, remark, took
+from redress.report.bounds import bounds_of
 from redress.report.paper import new_figure
 from redress.report.shown import Shown, scale
 from redress.report.styles import Style
@@ -23,6 +25,7 @@ from redress.report.styles import Style
 ORIGINAL: dict[str, Any] = {"color": "black", "linewidth": 1.0}
 DASHES = ("--", ":", "-.", (0, (1, 3)), (0, (6, 1, 1, 1, 1, 1)))
 """Of the originals, the default maker's first."""
+BOUND: dict[str, Any] = {"color": "0.55", "linewidth": 0.8, "linestyle": (0, (5, 2))}
 MISSING: dict[str, Any] = {"marker": "x", "linestyle": "none", "markeredgewidth": 1.0}
 
 # Inches: one panel is a column wide, three are the page.
@@ -61,13 +64,20 @@ PAPER: dict[str, Any] = {
 
 
 def draw(
-    selected: pd.DataFrame, originals: pd.DataFrame, manipulation: str, measure: str, shown: Shown
+    selected: pd.DataFrame,
+    originals: pd.DataFrame,
+    manipulation: str,
+    measure: str,
+    shown: Shown,
+    bounds: pd.DataFrame | None = None,
 ) -> Figure:
     """One figure: `measure` of the selected models over |S_f|/|S_m|, means over seeds with a band.
 
     Rows of panels are datasets and, where there are several, discoveries; columns are numbers of manipulated
     samples in ascending order. Where all candidates of a method diverged its line is interrupted, and a cross
-    stands at the bottom. To be drawn and saved within `paper(**PAPER)`.
+    stands at the bottom. Seeds in which the attack failed are left out, and the title says so; where it
+    failed in all of them there are only the originals and `bounds`. To be drawn and saved within
+    `paper(**PAPER)`.
     """
     rows = selected[selected["manipulation"] == manipulation]
     references = originals[originals["manipulation"] == manipulation]
@@ -86,6 +96,7 @@ def draw(
     figure = new_figure()
     grid = figure.subplots(len(lines), width, sharex=True, squeeze=False)
     panels: dict[str, list[Axes]] = {}
+    bounded, second_lines = False, 0
     crosses = dict.fromkeys(shown.datasets, 0.0)
     for line, (dataset, discovery, counts) in zip(grid, lines, strict=True):
         styles = {
@@ -96,12 +107,17 @@ def draw(
         for number, (panel, n) in enumerate(zip(line, counts, strict=False)):
             here = rows[_at(rows, dataset, n) & (rows["discovery"] == discovery)]
             there = references[_at(references, dataset, n)]
-            found = f",\n{discovery} discovery" if several else ""
-            panel.set_title(f"{shown.datasets[dataset]}, n = {n}{found}")
+            below = [f"{discovery} discovery"] if several else []
+            below += filter(None, [remark(there, shown)])
+            second_lines = max(second_lines, len(below))
+            panel.set_title(",\n".join([f"{shown.datasets[dataset]}, n = {n}", *below]))
             panel.tick_params(labelleft=not number)
             panels.setdefault(dataset, []).append(panel)
             taken = _fill(panel, here, there, shown.measures[measure], shares, styles, dashes)
             crosses[dataset] = max(crosses[dataset], taken)
+            of_panel = _bounds_at(bounds, dataset, manipulation, n, measure, shown)
+            draw_bounds(panel, of_panel)
+            bounded |= bool(of_panel)
         line[0].set_ylabel(wrapped(shown.axis(manipulation, measure)))
         for panel in line[len(counts) :]:
             panel.remove()
@@ -112,7 +128,8 @@ def draw(
         lowest.tick_params(labelbottom=True)
     figure.supxlabel("Known share of manipulated samples (%)", size=8)
     named = {shown.original(maker): dashed for maker, dashed in dashes.items()}
-    _set_size(figure, grid.shape, several, _legend(shown.styles, named, any(crosses.values())))
+    handles = _legend(shown.styles, named, any(crosses.values()), bounded)
+    set_size(figure, grid.shape, second_lines, handles)
     return figure
 
 
@@ -131,14 +148,33 @@ def _fill(
         return 0.0
     times = scale(measure.unit)
     for maker, dashed in dashes.items():
-        values = references.loc[references["maker"] == maker, measure.name].dropna()
-        _draw_original(panel, values.to_numpy() * times, dashed)
-    own = {method: rows[rows["method"] == method] for method in styles}
+        own = for_reference(references[references["maker"] == maker])
+        values = own[measure.name].dropna()
+        draw_original(panel, values.to_numpy() * times, dashed)
+    by_method = {method: rows[rows["method"] == method] for method in styles}
+    dead: dict[str, np.ndarray] = {}
+    if len(rows) and not len(took(rows)):
+        say_nothing(panel)
     for method, style in styles.items():
-        cells = [times * values for values in _cells(own[method], measure.name, shares)]
-        _draw_method(panel, shares * 100, cells, style)
-    dead = {method: _dead(own[method], shares) for method in styles}
+        harmed = took(by_method[method])
+        if len(by_method[method]) and not len(harmed):  # nothing was to be repaired
+            continue
+        cells = [times * values for values in _cells(harmed, measure.name, shares)]
+        draw_method(panel, shares * 100, cells, style)
+        dead[method] = _dead(harmed, shares)
     return _draw_missing(panel, shares * 100, dead, styles)
+
+
+def _bounds_at(
+    bounds: pd.DataFrame | None, dataset: str, manipulation: str, n: int, measure: str, shown: Shown
+) -> list[tuple[str, float]]:
+    """Every bound of a scenario that has the measure: its label and mean over seeds, as shown."""
+    if bounds is None:
+        return []
+    here = bounds[_at(bounds, dataset, n) & (bounds["manipulation"] == manipulation)]
+    known = bounds_of(here, shown.makers)
+    means = [(label, for_reference(own)[measure].mean()) for label, own in known]
+    return [(label, scale(shown.measures[measure].unit) * mean) for label, mean in means if mean == mean]
 
 
 def applies(rows: pd.DataFrame, measure: str) -> bool:
@@ -174,20 +210,44 @@ def _dead(rows: pd.DataFrame, shares: np.ndarray) -> np.ndarray:
     return ~np.isin(shares, alive)
 
 
-def _draw_original(panel: Axes, values: np.ndarray, dashed: Any) -> None:
+def say_nothing(panel: Axes) -> None:
+    """Say that no attack took."""
+    panel.text(0.5, 0.5, NOTHING, transform=panel.transAxes, ha="center", va="center", color="0.4")
+
+
+def draw_bounds(panel: Axes, bounds: Sequence[tuple[str, float]]) -> None:
+    """A line for each (label, value), named on it: the highest above its line, the others below theirs."""
+    for place, (label, value) in enumerate(sorted(bounds, key=lambda bound: -bound[1])):
+        panel.axhline(value, zorder=1.4, **BOUND)
+        panel.annotate(
+            label,
+            (0.98 if place > 1 else 0.02, value),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, -1.5 if place else 1.5),
+            textcoords="offset points",
+            ha="right" if place > 1 else "left",
+            va="top" if place else "bottom",
+            size=5.5,
+            color="0.35",
+            bbox={"facecolor": "white", "alpha": 0.7, "pad": 0.2, "linewidth": 0},
+            zorder=2.5,
+        )
+
+
+def draw_original(panel: Axes, values: np.ndarray, dashed: Any) -> None:
     if len(values):
         mean, low, high = band(values)
         panel.axhspan(low, high, color="black", alpha=0.08, linewidth=0, zorder=1)
         panel.axhline(mean, zorder=1.5, linestyle=dashed, **ORIGINAL)
 
 
-def _draw_method(panel: Axes, x: np.ndarray, cells: list[np.ndarray], style: Style) -> None:
+def draw_method(panel: Axes, x: np.ndarray, cells: list[np.ndarray], style: Style) -> None:
     means, lows, highs = np.array([band(values) for values in cells]).T
     panel.fill_between(x, lows, highs, color=style.color, alpha=0.15, linewidth=0, zorder=1.2)
-    panel.plot(x, means, **_line(style))
+    panel.plot(x, means, **line_of(style))
 
 
-def _line(style: Style) -> dict[str, Any]:
+def line_of(style: Style) -> dict[str, Any]:
     """Arguments of a line; where lines cross, a white edge keeps markers apart."""
     edge = "white" if style.marker in Line2D.filled_markers else style.color
     return {"color": style.color, "marker": style.marker, "markeredgecolor": edge}
@@ -199,8 +259,8 @@ def _draw_missing(
     """A cross for each method at each share where it is `dead`, stacked; the part of the panel taken."""
     size = min(CROSS, 0.5 / max(len(styles), 1))
     height = np.zeros(len(x))
-    for method, style in styles.items():
-        absent = dead[method]
+    for method, absent in dead.items():
+        style = styles[method]
         if absent.any():
             panel.plot(
                 x[absent],
@@ -239,18 +299,27 @@ def _set_range(panels: Sequence[Axes], crosses: float, unit: str) -> None:
         panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
-def _legend(styles: Mapping[str, Style], originals: Mapping[str, Any], missing: bool) -> list[Line2D]:
-    methods = [Line2D([], [], label=style.label, **_line(style)) for style in styles.values()]
+def _legend(
+    styles: Mapping[str, Style], originals: Mapping[str, Any], missing: bool, bounded: bool
+) -> list[Line2D]:
+    methods = [Line2D([], [], label=style.label, **line_of(style)) for style in styles.values()]
     references = [
         Line2D([], [], label=label, linestyle=dashed, **ORIGINAL) for label, dashed in originals.items()
     ]
     cross = [Line2D([], [], color="0.3", label="no result", **MISSING)] if missing else []
-    return [*methods, *references, *cross]
+    bounds = [Line2D([], [], label="bounds, not methods", **BOUND)] if bounded else []
+    return [*methods, *references, *bounds, *cross]
 
 
-def _set_size(figure: Figure, panels: tuple[int, ...], several: bool, handles: list[Line2D]) -> None:
+def set_size(
+    figure: Figure,
+    panels: tuple[int, ...],
+    second_lines: int,
+    handles: Sequence[Line2D],
+    panel: tuple[float, float] = PANEL,
+) -> None:
     """Panels of one size, and above them the legend on as few lines as fit the width."""
-    width = PANEL[0] * panels[1] + AROUND[0]
+    width = panel[0] * panels[1] + AROUND[0]
     for lines in range(1, len(handles) + 1):
         columns = math.ceil(len(handles) / lines)
         legend = figure.legend(handles=handles, loc="outside upper center", ncols=columns)
@@ -258,6 +327,6 @@ def _set_size(figure: Figure, panels: tuple[int, ...], several: bool, handles: l
         if extent.width < width * figure.dpi or columns == 1:
             break
         legend.remove()
-    titles = 0.12 * several * panels[0]  # of a second line
-    height = PANEL[1] * panels[0] + AROUND[1] + titles + extent.height / figure.dpi
+    titles = 0.12 * second_lines * panels[0]
+    height = panel[1] * panels[0] + AROUND[1] + titles + extent.height / figure.dpi
     figure.set_size_inches(width, height)

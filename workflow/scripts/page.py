@@ -12,21 +12,23 @@ from redress.report.reading import read_table
 from redress.report.shown import Shown
 
 TABLES = ("candidates", "selected", "times", "summary", "provenance")
+FURTHER = ("bounds", "rules", "missing")
 
 
 def main(arguments: argparse.Namespace) -> None:
     shown = Shown.from_json(arguments.shown)
     paths = {name: arguments.tables / f"{name}.csv" for name in TABLES}
-    figures = {name: arguments.figures / f"{name}.png" for name in shown.figures}
-    listed = [*paths.values(), *([arguments.missing] if arguments.missing else [])]
+    drawn = [*shown.figures, *shown.overviews]
+    figures = {name: arguments.figures / f"{name}.png" for name in drawn}
+    further = {name: getattr(arguments, name) for name in FURTHER if getattr(arguments, name)}
+    listed = [*paths.values(), *further.values()]
     results = Results(
-        **{name: read_table(path) for name, path in paths.items()},
+        **{name: read_table(path) for name, path in (paths | further).items()},
         shown=shown,
         config=arguments.config,
         command=arguments.command,
         figures={name: path for name, path in figures.items() if path.exists()},
         examples=[(path.parent.name, path.stem, path) for path in arguments.examples],
-        missing=read_table(arguments.missing) if arguments.missing else None,
         downloads=[os.path.relpath(path, arguments.output.parent) for path in listed],
     )
     text = render(results)
@@ -43,6 +45,8 @@ if __name__ == "__main__":
     cli.add_argument("--examples", type=Path, nargs="*", default=[], help="sheets, DATASET/MANIPULATION.png")
     cli.add_argument("--config", type=json.loads, required=True, help="JSON: the config, defaults included")
     cli.add_argument("--command", default="", help="the command that is running")
+    cli.add_argument("--bounds", type=Path, help="bounds.csv, if there are any")
+    cli.add_argument("--rules", type=Path, help="rules.csv, if it was made")
     cli.add_argument("--missing", type=Path, help="missing.csv of an unfinished run")
     cli.add_argument("--output", type=Path, required=True, help="HTML file")
     run(main, cli)

@@ -12,6 +12,8 @@ import pandas as pd
 
 from redress.formats.measures import Measure
 from redress.referee.statistics import DERIVED, Quantity, band
+from redress.report.attack import for_reference, remark, took
+from redress.report.bounds import bounds_of
 from redress.report.shown import UNITS, Shown, scale
 from redress.report.styles import Style
 
@@ -46,23 +48,39 @@ DASHES = ("dash", "dot", "dashdot", "longdash", "longdashdot")
 """Of the originals, the default maker's first."""
 
 
-def curves(selected: pd.DataFrame, originals: pd.DataFrame, measure: Measure, shown: Shown) -> Chart:
+def curves(
+    selected: pd.DataFrame,
+    originals: pd.DataFrame,
+    measure: Measure,
+    shown: Shown,
+    bounds: pd.DataFrame | None = None,
+) -> Chart:
     """One measure of a scenario and discovery over |S_f|/|S_m|, with intervals or ranges over seeds.
 
-    A method's line breaks where none of its candidates survived. Originals are dashed lines.
+    A method's line breaks where none of its candidates survived. Originals are dashed lines, `bounds` grey
+    ones. Seeds in which the attack failed are left out, and the title says so.
     """
-    traces = _curves(selected, measure.name, measure.unit, shown)
+    traces = _curves(took(selected), measure.name, measure.unit, shown)
     for maker, dashes in zip(shown.makers, cycle(DASHES), strict=False):
-        values = originals.loc[originals["maker"] == maker, measure.name].dropna()
+        own = for_reference(originals[originals["maker"] == maker])
+        values = own[measure.name].dropna()
         if len(values):
             traces.append(_reference(values.mean(), measure.unit, shown.original(maker), dashes))
+    for label, own in bounds_of(bounds, shown.makers):
+        values = for_reference(own)[measure.name].dropna()
+        if len(values):
+            line = _reference(values.mean(), measure.unit, f"Bound: {label}", "dash")
+            traces.append(line | {"line": {"color": "#8c8c8c", "dash": "dash", "width": 1}})
     unit = UNITS.get(measure.unit, measure.unit)
-    return _chart(traces, measure.label, SHARE, unit, measure.unit, x_range=(0, 104))
+    without = remark(originals, shown)
+    title = f"{measure.label} ({without})" if without else measure.label
+    return _chart(traces, title, SHARE, unit, measure.unit, x_range=(0, 104))
 
 
 def regrets(selected: pd.DataFrame, shown: Shown) -> Chart:
     """What not knowing costs in a scenario and discovery: the oracle's removal less the selected model's."""
     title = "What the best candidate by test accuracy would have added"
+    selected = took(selected)
     cost = selected.assign(regret=100 * (selected["oracle_removal_test"] - selected["removal_test"]))
     traces = _curves(cost, "regret", "points", shown)
     return _chart(traces, title, SHARE, "points", "points", x_range=(0, 104))

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from redress.referee.statistics import FEWEST_SEEDS
-from redress.report.reading import SCENARIO, groups, percent_of
+from redress.report.attack import failed, remark
+from redress.report.reading import SCENARIO, groups, percent_of, scenarios
 from redress.report.shown import Shown
 
 CELL = [*SCENARIO, "discovery", "deletion_fraction"]
@@ -16,16 +17,30 @@ CELL = [*SCENARIO, "discovery", "deletion_fraction"]
 
 def headline(candidates: pd.DataFrame, summary: pd.DataFrame, shown: Shown) -> list[str]:
     """The main findings: who repairs best where, and by how much the best differs from training again."""
-    return [*_diverged(candidates, shown), *_who_leads(summary, shown), *_overall(summary, shown)]
+    return [
+        *_diverged(candidates, shown),
+        *_failed(candidates, shown),
+        *_who_leads(summary, shown),
+        *_overall(summary, shown),
+    ]
 
 
-def of_scenarios(summary: pd.DataFrame, shown: Shown) -> Iterator[tuple[str, list[str]]]:
+def of_scenarios(
+    candidates: pd.DataFrame, summary: pd.DataFrame, shown: Shown
+) -> Iterator[tuple[str, list[str]]]:
     """For every scenario and discovery its name and what comes out at the least and the largest S_f."""
+    originals = candidates[candidates["method"] == "original"]
     cells = summary[summary["deletion_fraction"].notna()]
     several = cells["discovery"].nunique() > 1
     for (dataset, manipulation, n, discovery), rows in groups(cells, [*SCENARIO, "discovery"]):
         name = f"{shown.datasets[dataset]}, {manipulation}, {int(n):,} manipulated samples"
         name += f", {discovery} discovery" if several else ""
+        here = originals[(originals[SCENARIO] == [dataset, manipulation, n]).all(axis=1)]
+        without = remark(here, shown)
+        name += f" ({without})" if without else ""
+        if len(here) and failed(here).all():
+            yield name, ["There was nothing to repair."]
+            continue
         shares = sorted({rows["deletion_fraction"].min(), rows["deletion_fraction"].max()})
         yield name, [_of_cell(rows[rows["deletion_fraction"] == share], share, shown) for share in shares]
 
@@ -66,6 +81,21 @@ def _diverged(candidates: pd.DataFrame, shown: Shown) -> Iterator[str]:
             f"The original model of {shown.scenario(*scenario)}{made} diverged{where}: it has no accuracies, "
             "and what was unlearned from it cannot be compared with it."
         )
+
+
+def _failed(candidates: pd.DataFrame, shown: Shown) -> Iterator[str]:
+    """Which attacks did no harm."""
+    originals = candidates[candidates["method"] == "original"]
+    for scenario, own in scenarios(originals):
+        said = remark(own, shown)
+        if said:
+            all_of_it = failed(own).all()
+            left_out = (
+                "there was nothing to repair, and no number of it says anything of a method"
+                if all_of_it
+                else "there was nothing to repair then, and means are over the other seeds"
+            )
+            yield f"{shown.scenario(*scenario)}: {said}; {left_out}."
 
 
 def _seeds(seeds: Iterable[int]) -> str:

@@ -20,8 +20,11 @@ from plotly.offline import get_plotlyjs
 from redress.formats.measures import Measure
 from redress.referee.statistics import DERIVED, FEWEST_SEEDS, Quantity, grid_seconds
 from redress.report import charts, findings
+from redress.report.attack import failed, remark, took
+from redress.report.bounds import label as label_of_bound
 from redress.report.charts import SCORE, Chart, varying_hyperparameters
 from redress.report.reading import SCENARIO, groups, percent_of, scenarios
+from redress.report.rules import RULES, compared, name_of
 from redress.report.shown import Shown, scale, titled
 from redress.report.tables import split_provenance
 
@@ -37,6 +40,24 @@ LOOK_FOR = {
     " their true labels. Where n is small, an effect shows here before it shows on test images.",
 }
 
+OVERVIEWS = {
+    "plane": "Utility times healed in every cell: from left to right more of the manipulated samples"
+    " are known, from the bottom to the top manipulations are more regular. Numbers are means"
+    " over the seeds in which the attack took; under a method's name stand the mean over all"
+    " cells and its worst cell. Maps with grey titles are references: the original model and,"
+    " if there are any, the first bound.",
+    "false_positives": "Utility times healed over the share of the deletion set that was never manipulated. A"
+    " line that falls belongs to a method that pays for false alarms; a flat one can be given"
+    " what a detector found.",
+    "discovery": "Utility times healed where the found samples are not drawn at random from the"
+    " manipulated ones (filled marks), beside what the same method makes of as many that are"
+    " (rings). A mark to the left of its ring is what the bias costs.",
+}
+"""How to read the overviews, by their kind."""
+
+LEADING = ("utility_times_healed", "utility_times_healed_worst")
+SHARE = Quantity("share_of_bound", "fraction", "higher", "Share of the bound")
+SHARE_WORST = Quantity("share_of_bound_worst", "fraction", "higher", "Its worst cell")
 
 PAPERS = ("poison", "interclass")
 """The manipulations whose figures have the paper's numbers."""
@@ -60,6 +81,10 @@ class Results:
     """(dataset, manipulation, PNG file) of every sheet of examples."""
     missing: pd.DataFrame | None = None
     """What an unfinished run still lacks."""
+    bounds: pd.DataFrame | None = None
+    """bounds.csv, if there are any."""
+    rules: pd.DataFrame | None = None
+    """rules.csv, if it was made."""
     downloads: Sequence[str] = ()
     """Files to link to, relative to the page."""
 
@@ -84,6 +109,32 @@ class Results:
     def measures(self) -> dict[str, Measure]:
         """All of them, those first that show whether a method repairs."""
         return dict(sorted(self.shown.measures.items(), key=lambda item: item[1].owner == "developer"))
+
+    @cached_property
+    def planes(self) -> dict[str, Path]:
+        """The figures that are maps of a whole dataset, which lead the leaderboard."""
+        return {
+            name: path
+            for name, path in self.figures.items()
+            if name in self.shown.overviews and self.shown.overviews[name].kind == "plane"
+        }
+
+    @cached_property
+    def columns(self) -> dict[str, Quantity]:
+        """Columns of the leaderboards; where there is a plane or are bounds, those that sum it up lead."""
+        known = {SHARE.name: SHARE, SHARE_WORST.name: SHARE_WORST, **DERIVED}
+        shares = [name for name in known if name.startswith(SHARE.name)]
+        made = set(self.summary["measure"])
+        leading = [*LEADING, *(name for name in shares if name in made)]
+        rest = [name for name in DERIVED if name not in (*LEADING, *shares)]
+        return {name: known[name] for name in [*leading, *rest]}
+
+    def scenario(self, dataset: str, manipulation: str, n: int) -> str:
+        """What a scenario is called, with what is to be known of its attack."""
+        own = self.originals
+        here = own[(own[SCENARIO] == [dataset, manipulation, n]).all(axis=1)]
+        without = remark(here, self.shown)
+        return self.shown.scenario(dataset, manipulation, n) + (f" ({without})" if without else "")
 
     @cached_property
     def shares(self) -> list[float]:
@@ -117,14 +168,18 @@ def render(results: Results) -> str:
         script=(PARTS / "page.js").read_text(encoding="utf-8"),
         facts=facts(results),
         headline=findings.headline(results.candidates, results.summary, shown),
-        findings=list(findings.of_scenarios(results.summary, shown)),
+        findings=list(findings.of_scenarios(results.candidates, results.summary, shown)),
         absent=list(findings.absent(results.candidates, results.selected, not_applying, shown)),
         unfinished=[] if results.missing is None else list(findings.unfinished(results.missing, shown)),
         leaderboards=list(leaderboards(results)),
         ranked=results.summary["best_rank"].notna().any(),
-        columns={name: titled(one.label, one.unit) for name, one in DERIVED.items()},
+        columns={name: titled(one.label, one.unit) for name, one in results.columns.items()},
         look_for=LOOK_FOR,
-        numbered=[name for name in results.figures if shown.figures[name][0] in PAPERS],
+        numbered=[name for name in results.figures if shown.figures.get(name, ("",))[0] in PAPERS],
+        overviews=OVERVIEWS,
+        rules=list(rules_compared(results)),
+        about_rules=RULES,
+        failed=failed(results.originals).any(),
         fewest_seeds=FEWEST_SEEDS,
         seeds=seeds,
         intervals=seeds >= FEWEST_SEEDS,
@@ -170,12 +225,16 @@ def facts(results: Results) -> list[tuple[str, str]]:
     seeds = sorted(candidates["seed"].unique())
     made_by = results.provenance.groupby("item", sort=False)["value"].agg(list)
     shares = [percent_of(share).removesuffix(" %") for share in results.shares]
+    bounds = (
+        "" if results.bounds is None else ", ".join(map(label_of_bound, results.bounds["bound"].unique()))
+    )
     return [
         ("Datasets and models", ", ".join(models.values())),
         ("Manipulations", "; ".join(adversary)),
         *([("Makers of the original models", ", ".join(makers))] if len(makers) > 1 else []),
         *([("Discoveries", ", ".join(results.discoveries))] if len(results.discoveries) > 1 else []),
         ("Methods", "; ".join([", ".join(results.labels.values()), *made, *grown])),
+        *([("Bounds", bounds)] if bounds else []),
         ("Known share of the manipulated samples", f"{', '.join(shares)} %"),
         ("Seeds", f"{len(seeds)} ({', '.join(map(str, seeds))})"),
         (
@@ -238,7 +297,8 @@ def leaderboards(results: Results) -> Iterator[tuple[str, list[dict[str, Any]]]]
 def _cell(row: Mapping[Any, Any]) -> dict[str, Any]:
     """A cell of the leaderboard from a row of the summary."""
     shown = {key: row[key] * scale(row["unit"]) for key in ("mean", "low", "high")}
-    return {**shown, "missing": row["missing_seeds"]}
+    failed = row.get("failed_seeds", 0)
+    return {**shown, "missing": row["missing_seeds"], "failed": 0 if pd.isna(failed) else int(failed)}
 
 
 def _known(value: float) -> float:
@@ -258,6 +318,7 @@ def explorers(results: Results) -> Iterator[Explorer]:
     shown = results.shown
     selected = dict(_places(results.selected, results))
     originals = dict(scenarios(results.originals))
+    of_bounds = {} if results.bounds is None else dict(scenarios(results.bounds))
     where = _where(results)
     what = {name: one.label for name, one in results.measures.items() if results.selected[name].notna().any()}
     curves = Explorer("curves", [*where, ("Measure", what)])
@@ -267,9 +328,10 @@ def explorers(results: Results) -> Iterator[Explorer]:
         reference = originals.get(scenario, results.originals.iloc[:0])
         for name in what:
             if rows[name].notna().any():
-                chart = charts.curves(rows, reference, shown.measures[name], shown)
+                bounds = of_bounds.get(scenario)
+                chart = charts.curves(rows, reference, shown.measures[name], shown, bounds)
                 curves.charts[f"{key}|{name}"] = [chart]
-        if rows["score"].notna().any():
+        if took(rows)["score"].notna().any():
             sides.charts[key] = [
                 charts.curves(rows, reference, shown.measures[f"removal_train_{side}"], shown)
                 for side in ("discovered", "undiscovered")
@@ -332,7 +394,7 @@ def _score(results: Results) -> pd.Series:
 
 def _where(results: Results) -> list[tuple[str, dict[str, str]]]:
     """Controls of the place: scenario and, where there are several, discovery."""
-    names = {_key(name): results.shown.scenario(*name) for name, _ in scenarios(results.selected)}
+    names = {_key(name): results.scenario(*name) for name, _ in scenarios(results.selected)}
     discovery = ("Discovery", {name: name for name in results.discoveries})
     return [("Scenario", names), *([discovery] if len(results.discoveries) > 1 else [])]
 
@@ -353,7 +415,7 @@ def _key(scenario: tuple[str, str, int]) -> str:
 
 def regret(results: Results) -> Iterator[dict[str, Any]]:
     """For each dataset and method, means over all cells: the selected models and the oracle's."""
-    known = results.selected.dropna(subset=["removal_test", "oracle_removal_test"])
+    known = took(results.selected).dropna(subset=["removal_test", "oracle_removal_test"])
     for (dataset, method), rows in groups(known, ["dataset", "method"]):
         means = rows[["removal_test", "oracle_removal_test", "utility_test", "oracle_utility_test"]].mean()
         yield {
@@ -362,6 +424,16 @@ def regret(results: Results) -> Iterator[dict[str, Any]]:
             **{str(key): value for key, value in means.items()},
             "cost": 100 * (means["oracle_removal_test"] - means["removal_test"]),
         }
+
+
+def rules_compared(results: Results) -> Iterator[dict[str, Any]]:
+    """What each rule of selection costs, with labels in place of names."""
+    if results.rules is None:
+        return
+    for row in compared(took(results.rules)):
+        methods = [(results.labels.get(method, method), own) for method, own in row["methods"]]
+        label = results.shown.datasets.get(row["dataset"], row["dataset"])
+        yield {**row, "dataset": label, "name": name_of(row["rule"]), "methods": methods}
 
 
 def choices(results: Results) -> Iterator[tuple[str, list[str], list[dict[str, Any]]]]:
@@ -385,7 +457,7 @@ def choices(results: Results) -> Iterator[tuple[str, list[str], list[dict[str, A
             lines.append({"label": label, "fixed": fixed, "cells": cells, "varies": bool(varying)})
         found = f", {place.split('|')[1]} discovery" if "|" in place else ""
         yield (
-            results.shown.scenario(*scenario) + found,
+            results.scenario(*scenario) + found,
             [percent_of(share) for share in results.shares],
             lines,
         )

@@ -349,6 +349,8 @@ def test_the_script_makes_the_page_of_a_folder_of_tables(tmp_path, folder):
             config=dict(made.config),
             command="",
             missing=tmp_path / folder / "missing.csv" if folder != "results" else None,
+            bounds=None,
+            rules=None,
             output=tmp_path / folder / "report.html",
         )
     )
@@ -372,7 +374,11 @@ def headline(values, **changes):
     """The headline of methods whose accuracies are `values`, and the sentences about scenarios."""
     methods = {method: {} for method in values if method != "original"}
     made = results(methods=methods, measure=fixed(values), **changes)
-    cells = [sentence for _, said in findings.of_scenarios(made.summary, made.shown) for sentence in said]
+    cells = [
+        sentence
+        for _, said in findings.of_scenarios(made.candidates, made.summary, made.shown)
+        for sentence in said
+    ]
     return findings.headline(made.candidates, made.summary, made.shown), cells
 
 

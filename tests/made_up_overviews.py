@@ -52,7 +52,7 @@ def rules_table(selected: pd.DataFrame, regrets: Mapping[str, float] | None = No
             cost = regret * (1 + own["seed"])
             row = {"utility_times_healed": repair, "oracle_utility_times_healed": repair + cost}
             rows.append({**own, **row, "rule": rule, "regret": cost})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).drop(columns="attack", errors="ignore")
 
 
 def told(manipulations: Sequence[str], discoveries: Sequence[str]) -> dict[str, Overview]:

@@ -2,7 +2,14 @@
 
 import pandas as pd
 
+from redress.report.reading import SCENARIO
 from redress.report.shown import Shown
+
+ORIGINAL = [*SCENARIO, "seed", "maker"]
+"""What names an original model in every table."""
+
+NOTHING = "nothing to repair"
+"""What stands where methods would."""
 
 
 def failed(rows: pd.DataFrame) -> pd.Series:
@@ -20,8 +27,11 @@ def for_reference(rows: pd.DataFrame) -> pd.DataFrame:
     return took(rows) if len(took(rows)) else rows
 
 
-NOTHING = "nothing to repair"
-"""What stands where methods would."""
+def took_by(originals: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows, of a table that does not say it itself, whose original was harmed."""
+    gone = set(originals.loc[failed(originals), ORIGINAL].itertuples(index=False, name=None))
+    own = rows[ORIGINAL].itertuples(index=False, name=None)
+    return rows[[names not in gone for names in own]]
 
 
 def remark(originals: pd.DataFrame, shown: Shown) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def over_false_positives(
     figure, grid = _grid(panels)
     before = originals[originals["dataset"] == overview.dataset]
     makers = [maker for maker in shown.makers if maker in set(before["maker"])]
-    dashes: dict[str, Any] = dict(zip(makers, DASHES, strict=False))
+    dashes: dict[str, Any] = dict(zip(makers, cycle(DASHES), strict=False))
     used, bounded, second_lines = set(), False, 0
     names = overview.scenarios(rows)
     for panel, (scenario, share) in zip(grid.flat, panels, strict=False):

@@ -20,7 +20,7 @@ from plotly.offline import get_plotlyjs
 from redress.formats.measures import Measure
 from redress.referee.statistics import DERIVED, FEWEST_SEEDS, Quantity, grid_seconds
 from redress.report import charts, findings
-from redress.report.attack import failed, remark, took
+from redress.report.attack import failed, remark, took, took_by
 from redress.report.bounds import label as label_of_bound
 from redress.report.charts import SCORE, Chart, varying_hyperparameters
 from redress.report.reading import SCENARIO, groups, percent_of, scenarios
@@ -430,7 +430,7 @@ def rules_compared(results: Results) -> Iterator[dict[str, Any]]:
     """What each rule of selection costs, with labels in place of names."""
     if results.rules is None:
         return
-    for row in compared(took(results.rules)):
+    for row in compared(took_by(results.originals, results.rules)):
         methods = [(results.labels.get(method, method), own) for method, own in row["methods"]]
         label = results.shown.datasets.get(row["dataset"], row["dataset"])
         yield {**row, "dataset": label, "name": name_of(row["rule"]), "methods": methods}

@@ -41,12 +41,17 @@ PACKAGES = {
     "originals": ("Makers of original models", "make", "originals.<original>"),
     "discoveries": ("Discoveries", "discover", "discoveries.<discovery>"),
     "expansions": ("Expansions", "expand", "expansions.<expansion>"),
+    "bounds": ("Bounds", "train_on", "bounds"),
     "methods": ("Methods", "unlearn", "methods.<method>"),
+    "selections": ("Selection rules", "key", "selection_rule"),
 }
 CLASSES = {
     "manipulations": "Classes in `classes`, `target_class` and `mapping`",
     "discoveries": "`true_class`",
 }
+NAMED = ("bounds", "selections")
+"""Packages whose files a key of the config names; they have no settings."""
+
 WORDS = {
     "integer": ("integer", "integers"),
     "number": ("number", "numbers"),
@@ -121,10 +126,12 @@ def _kinds() -> Iterator[str]:
 def _plugins() -> Iterator[str]:
     for package, (title, function, taken_by) in PACKAGES.items():
         yield f"## {title}"
-        where = f"[`{taken_by}`](#{_slug(taken_by)})"
+        use = f"their settings go into [`{taken_by}`](#{_slug(taken_by)})"
         if package == "methods":
-            where += ", in its `grid`"
-        yield f"Files in `{FOLDER}/{package}/`; their settings go into {where}."
+            use += ", in its `grid`"
+        if package in NAMED:
+            use = f"the key `{taken_by}` names what is used"
+        yield f"Files in `{FOLDER}/{package}/`; {use}."
         if package in CLASSES:
             yield f"{CLASSES[package]} may be given by name or by number."
         if not plugins.names(package):

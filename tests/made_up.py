@@ -82,6 +82,8 @@ class Run:
     seconds: Mapping[str, tuple[float, float]] | None = None
     lost: Callable[[Mapping[str, Any]], bool] = lambda place: False
     """Names results of an unfinished run that are missing."""
+    failed: Callable[[Mapping[str, Any]], bool] = lambda place: False
+    """Names places where the attack failed."""
     makers: Sequence[str] = ("standard",)
     discoveries: Sequence[str] = ("uniform",)
     maker_of: Mapping[str, str] | None = None
@@ -130,6 +132,7 @@ class Run:
             **found,
             **dict(zip(("unlearn_seconds", "preparation_seconds"), spent, strict=True)),
             "peak_memory_mb": None,
+            "attack": "failed" if self.failed(place) else "took",
             "deletion_size": None if share is None else round(share * place["n_manipulated"]),
             "provenance": {**made_by, "started": f"2026-01-01T1{place['seed']}:00:00+00:00"},
             "seal": "5ea1",
@@ -143,7 +146,7 @@ class Run:
 
     def of_original(self, original: Mapping[str, Any]) -> dict[str, Any]:
         """What measures.json holds of one original model, and `missing`."""
-        measured: dict[str, Any] = {"candidates": [], "selected": [], "missing": []}
+        measured: dict[str, Any] = {"bounds": [], "candidates": [], "selected": [], "missing": []}
         measured["original"] = self.record(original, "original", None)
         measured["not_applying"] = self.not_applying(original["manipulation"])
         measured["made_from"] = {"selection": "its seal"}
@@ -160,7 +163,8 @@ class Run:
                     first = len(measured["candidates"])
                     tried = [self.record(cell, method, settings) for settings in expand(grid)]
                     measured["candidates"] += tried
-                    measured["selected"].append({"first": first, **selection(tried, first)})
+                    place_of = {"first": first, "tried": len(tried), "rules": {}}
+                    measured["selected"].append({**place_of, **selection(tried, first)})
         return measured
 
     def all_measured(self) -> list[dict[str, Any]]:

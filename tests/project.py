@@ -37,6 +37,7 @@ COLUMNS = [
     "preparation_seconds",
     "peak_memory_mb",
     "device",
+    "attack",
 ]
 
 TINY = {

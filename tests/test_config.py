@@ -266,6 +266,11 @@ TOP = [
     ("resources", {"evaluate": {"runtime": 5}}, "resources.evaluate", "no such stage any more", "`train`"),
     ("measures", ["speed"], "measures", "there is no measures/speed.py", "developer, referee"),
     ("measures", ["referee"], "measures", "removal_test", "another file already does"),
+    ("bounds", ["without_manipulatd"], "bounds", "did you mean 'without_manipulated'", "never_manipulated"),
+    ("bounds", ["never_manipulated"] * 2, "bounds", "'never_manipulated' is given twice"),
+    ("selection_rule", "constrain", "selection_rule", "did you mean 'constraint'", "validation_accuracy"),
+    ("selection_rule", "healed_known", "selection_rule", "'healed_known' needs the true labels of S_f"),
+    ("selection_rule", ["constraint"], "selection_rule", "is not text"),
     ("save_models", "all", "save_models", "none or selected"),
 ]
 
@@ -654,6 +659,8 @@ DEFAULTS = [
     ("discoveries", {"uniform": {}}),
     ("expansions", {}),
     ("measures", []),
+    ("bounds", []),
+    ("selection_rule", "equal_weight"),
     ("save_models", "none"),
     ("device", "auto"),
     ("threads", 1),

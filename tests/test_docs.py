@@ -27,9 +27,16 @@ HOLDERS = {
     "originals": "make",
     "discoveries": "discover",
     "expansions": "expand",
+    "bounds": "train_on",
     "methods": "unlearn",
+    "selections": "key",
 }
-SUPPLIED = ["margins"]  # keywords that are given by the program, not by a config
+SUPPLIED = [
+    "margins",
+    "weights",
+    "original",
+    "healed",
+]  # keywords that are given by the program, not by a config
 PLUGINS = [
     (package, path.stem)
     for package in HOLDERS

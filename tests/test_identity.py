@@ -14,7 +14,7 @@ from redress.formats.files import load_arrays, read_json, save_arrays, write_jso
 from redress.formats.identity import PLACES, Identity
 
 FULL = Identity(
-    "d", "m", 60, 3, "standard", "uniform", "0.5", "none", "ssd", "alpha=1", "fisher", "training_set"
+    "d", "m", 60, 3, "standard", "uniform", "0.5", "none", "ssd", "alpha=1", "fisher", "training_set", "bound"
 )
 RUN = "results/runs/d/m/n60/seed3"
 
@@ -28,6 +28,7 @@ PATHS = {
     "original": f"{RUN}/standard/original.safetensors",
     "predictions": f"{RUN}/standard/predictions.safetensors",
     "training_log": f"{RUN}/standard/training_log.safetensors",
+    "bound": f"{RUN}/standard/bounds/bound.safetensors",
     "deletion_set": f"{RUN}/standard/deletion_sets/none/uniform/0.5.safetensors",
     "importance": f"{RUN}/standard/importance/fisher/training_set.safetensors",
     "candidate": f"{RUN}/standard/unlearn/ssd/uniform/0.5/alpha=1.safetensors",
@@ -42,6 +43,7 @@ NAMES = {
     "true_labels": ("dataset",),
     **dict.fromkeys(("truth", "training_set", "probes"), module.OF_RUN),
     **dict.fromkeys(("original", "predictions", "training_log", "selection", "measures"), module.OF_ORIGINAL),
+    "bound": module.OF_BOUND,
     "deletion_set": module.OF_DELETION_SET,
     "importance": module.OF_IMPORTANCE,
     "candidate": (*module.OF_ORIGINAL, "discovery", "share", "method", "candidate"),
@@ -97,7 +99,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-CANDIDATE = FULL.having(importance=None, over=None)
+CANDIDATE = FULL.having(importance=None, over=None, bound=None)
 DELETION = CANDIDATE.having(method=None, candidate=None)
 OTHERS = [
     ("seed", 4, "seed 4, not 3"),

@@ -12,6 +12,7 @@ from redress.plan import sources
 from redress.plan.sources import SCRIPTS, closure, details, fingerprint
 
 TRAINING = ["redress/plugins/models/resnet9.py"]
+RULES = [f"redress/plugins/selections/{name}.py" for name in ("constraint", "equal_weight", "healed_known")]
 MEASURES = ["redress/plugins/measures/developer.py"]
 JOBS = {
     "prepare.py": ["redress/plugins/datasets/digits.py"],
@@ -23,8 +24,9 @@ JOBS = {
     "importance.py": [*TRAINING, "redress/plugins/importances/fisher_batch.py"],
     "unlearn.py": [*TRAINING, "redress/plugins/methods/scrub.py"],
     "save_model.py": [*TRAINING, "redress/plugins/methods/ssd.py"],
-    "selection.py": MEASURES,
-    "measure.py": [*MEASURES, "redress/plugins/measures/referee.py"],
+    "bound.py": [*TRAINING, "redress/plugins/bounds/never_manipulated.py"],
+    "selection.py": [*MEASURES, *RULES[:1]],
+    "measure.py": [*MEASURES, *RULES, "redress/plugins/measures/referee.py"],
     "collect.py": [],
     "summarise.py": [],
     "plot.py": [],
@@ -93,6 +95,7 @@ def test_a_methods_file_is_in_its_own_jobs_only(method):
         ("unlearn.py", ["adversary", "referee", "report", "plan"]),
         ("selection.py", ["adversary", "referee", "report", "plan"]),
         ("measure.py", ["developer", "report", "plan"]),
+        ("bound.py", ["adversary", "referee", "report", "plan"]),
     ],
 )
 def test_a_job_does_not_run_again_for_code_of_other_rooms(script, rooms):

@@ -18,12 +18,19 @@ SCENARIO = {"dataset": "digits", "model": "resnet9", "manipulation": "poison", "
 
 
 def tables(
-    values, seeds=(0, 1), original=(0.1, 0.9, 0.2), scenario=SCENARIO, seconds=None, maker="standard", **names
+    values,
+    seeds=(0, 1),
+    original=(0.1, 0.9, 0.2),
+    scenario=SCENARIO,
+    seconds=None,
+    maker="standard",
+    failed=(),
+    **names,
 ):
     """candidates.csv and selected.csv with one candidate each; of measures only three have values.
 
     `values` maps a method to {share: (removal, utility, healed)} or to a function of the seed. `names` are
-    `discovery` and `expansion`.
+    `discovery` and `expansion`, `failed` the seeds in which the attack did.
     """
     columns = ("removal_test", "utility_test", "removal_train")
 
@@ -33,7 +40,8 @@ def tables(
         names |= {**scenario, "maker": maker, "method": method, "seed": seed, "deletion_fraction": share}
         times = dict(zip(("unlearn_seconds", "preparation_seconds"), duration, strict=True))
         found = {**dict.fromkeys(STANDARD, math.nan), **dict(zip(columns, measured, strict=True))}
-        return {**names, **found, "validation_accuracy": alive, **times}
+        attack = "failed" if seed in failed else "took"
+        return {**names, **found, "validation_accuracy": alive, **times, "attack": attack}
 
     originals = [row("original", seed, math.nan, original) for seed in seeds]
     selected = [

@@ -39,6 +39,7 @@ def record(method="ssd", hyperparameters=None, **changes):
         "preparation_seconds": 0.5,
         "peak_memory_mb": 100.0,
         "device": "cpu",
+        "attack": "took",
         "provenance": {"seed": 0},
         "seal": "5ea1",
         **changes,
@@ -115,6 +116,7 @@ def collected(run, tmp_path, monkeypatch):
         seeds=[0],
         makers=["standard", "given"],
         root=tmp_path / "results",
+        bounds=[],
         partial=False,
         tables=tmp_path / "tables",
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow/scripts"
-PLUGINS = ("methods", "originals", "importances", "expansions", "models")
+PLUGINS = ("methods", "originals", "importances", "expansions", "models", "selections")
 
 # Every arrow between two rooms. One more is a decision: draw it here.
 ARROWS = {
@@ -29,6 +29,8 @@ ARROWS = {
     "plugins/methods": {"formats", "developer"},
     "plugins/models": {"formats"},
     "plugins/measures": {"formats"},
+    "plugins/bounds": {"formats"},
+    "plugins/selections": {"formats"},
 }
 
 

@@ -55,8 +55,11 @@ def collect_what_there_is():
     missing = []
     for original in experiment.originals():
         blocks, lacking = finished_blocks(original, there)
+        bounds = [original.having(bound=bound) for bound in experiment.bounds]
+        done = [one for one in bounds if there(one, "bound")]
+        lacking += [one for one in bounds if one not in done]
         if not there(original, "training_set", "probes", "truth", "predictions") or not measured(
-            original, blocks
+            original, blocks, done
         ):
             lacking = [original]
         missing += lacking
@@ -91,7 +94,7 @@ def finished_blocks(original, there):
     return blocks, lacking
 
 
-def measured(original, blocks):
+def measured(original, blocks, bounds):
     """Select and measure what is finished of an original model; whether that went well."""
     selection, measures = (
         original.path(kind).replace("results/", f"{INCOMPLETE}/", 1)
@@ -99,7 +102,7 @@ def measured(original, blocks):
     )
     try:
         run_script("selection", experiment.selection_job(original, blocks), "--output", selection)
-        told = experiment.measure_job(original, blocks)
+        told = experiment.measure_job(original, blocks, [one.bound for one in bounds])
         run_script("measure", told, "--selection", selection, "--output", measures)
     except subprocess.CalledProcessError:
         return False
@@ -114,7 +117,9 @@ def write_missing(missing):
     ):
         rows = csv.DictWriter(file, LACKING, extrasaction="ignore")
         rows.writeheader()
-        rows.writerows({"method": "original", **identity.names} for identity in missing)
+        rows.writerows(
+            {"method": identity.bound or "original", **identity.names} for identity in missing
+        )
 
 
 def make_tables_and_page():
@@ -171,10 +176,12 @@ def mark_as_outdated():
 
 
 def remove_what_is_of_before():
-    """After everything was made: figures of what is no longer in the config, and the mark."""
+    """After everything was made: figures and tables of what is no longer in the config, and the mark."""
     Path(OUTDATED).unlink(missing_ok=True)
     drawn = {*figure_files("pdf", "png"), *example_files("pdf", "png")}
-    for path in products.remove_others("results/figures", drawn):
+    others = products.remove_others("results/figures", drawn)
+    others += products.remove_others(TABLES, {*table_files()})
+    for path in others:
         print(f"{path}: removed, for it is not of this config", file=sys.stderr)
 
 

@@ -8,7 +8,7 @@ rule collect:
                     f"{TABLES}/{table}.csv", caption=f"../report/{table}.rst", category="Tables"
                 )
             )
-            for table in COLLECTED
+            for table in collected()
         },
     log:
         "results/logs/collect.log",

@@ -31,7 +31,6 @@ from redress.plan.checks import ConfigError, StrictLoader, holds_itself
 from redress.plan.experiment import Experiment
 
 TABLES = "results/tables"
-COLLECTED = ["candidates", "selected", "times", "provenance"]  # collect's; summarise adds one
 LOGS = RUN.replace("results/runs", "results/logs")
 ORIGINAL_LOGS = ORIGINAL.replace("results/runs", "results/logs")
 COMMAND = shlex.join(["snakemake", *sys.argv[1:]])
@@ -226,6 +225,16 @@ def candidate_paths(cell, names):
     return [pattern.format(name) for name in names]
 
 
+def bound_files(wildcards):
+    """What else was trained where an original model was."""
+    return bounds_of(Identity(**wildcards))
+
+
+def bounds_of(original):
+    """The same of what names an original model."""
+    return [original.having(bound=bound).path("bound") for bound in experiment.bounds]
+
+
 def original_files(*kinds):
     """Every original model's results of these kinds."""
     return [original.path(kind) for original in experiment.originals() for kind in kinds]
@@ -244,6 +253,7 @@ def intermediates():
             for kind in ("training_set", "probes", "truth")
         ),
         *original_files("original", "predictions", "selection", "measures"),
+        *(path for original in experiment.originals() for path in bounds_of(original)),
         *(path for original in experiment.originals() for path in jobs_results(original)),
     ]
 
@@ -310,9 +320,15 @@ def example_files(*endings):
     ]
 
 
+def collected():
+    """The tables that collect writes; summarise adds one."""
+    bounds = ["bounds"] if experiment.bounds else []
+    return ["candidates", "selected", "rules", *bounds, "times", "provenance"]
+
+
 def table_files():
     """Every table."""
-    return [f"{TABLES}/{name}.csv" for name in [*COLLECTED, "summary"]]
+    return [f"{TABLES}/{name}.csv" for name in [*collected(), "summary"]]
 
 
 def tables_if_made(*names):

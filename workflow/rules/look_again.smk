@@ -17,6 +17,8 @@ def stage_results():
         yield run, "truth", made_by("manipulate")
     for original in experiment.originals():
         yield original, "original", made_by("train")
+        for bound in experiment.bounds:
+            yield original.having(bound=bound), "bound", made_by("bound")
         for block in experiment.blocks(original.maker):
             for cell in block.cells(original):
                 yield cell.having(expansion=PLAIN), "deletion_set", made_by("discover")

@@ -6,6 +6,7 @@ rule measure:
         PLACES["truth"],
         PLACES["predictions"],
         PLACES["selection"],
+        bound_files,
     output:
         PLACES["measures"],
     log:

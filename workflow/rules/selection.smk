@@ -3,6 +3,7 @@ rule selection:
         PLACES["pictures"],
         PLACES["training_set"],
         PLACES["original"],
+        [PLACES["predictions"]] if experiment.selects_by_original else [],
         candidate_files,
     output:
         PLACES["selection"],

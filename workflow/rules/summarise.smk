@@ -2,6 +2,7 @@ rule summarise:
     input:
         rules.collect.output.candidates,
         rules.collect.output.selected,
+        [rules.collect.output.bounds] if experiment.bounds else [],
     output:
         update(report(f"{TABLES}/summary.csv", caption="../report/summary.rst", category="Tables")),
     log:

@@ -16,7 +16,8 @@ def main(arguments: argparse.Namespace) -> None:
     path = arguments.selection or identity.path("selection")
     selections = files.read_json(path, identity, "selections")["selections"]
     blocks = [Block.from_json(block) for block in arguments.blocks]
-    measured = measure_all(identity, blocks, measures(arguments.measures), selections)
+    told = {"bounds": arguments.bounds, "rules": arguments.rules}
+    measured = measure_all(identity, blocks, measures(arguments.measures), selections, **told)
     measured["made_from"] |= {"selection": files.about_of(path)["seal"]}
     measured |= {"made_by": made_by(arguments)}
     files.write_json(arguments.output or identity.path("measures"), measured, identity)
@@ -27,6 +28,8 @@ if __name__ == "__main__":
     cli = parser(__doc__, *OF_ORIGINAL)
     cli.add_argument("--blocks", type=json.loads, required=True, help="JSON: what was run (formats/block.py)")
     cli.add_argument("--measures", nargs="+", required=True, help="files in redress/plugins/measures/")
+    cli.add_argument("--bounds", nargs="*", default=[], help="files in redress/plugins/bounds/")
+    cli.add_argument("--rules", nargs="+", required=True, help="files in redress/plugins/selections/")
     cli.add_argument("--selection", help="JSON file of selection.py instead of the usual one")
     cli.add_argument("--output", help="JSON file instead of the usual one")
     run(main, cli)

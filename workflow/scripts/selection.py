@@ -16,7 +16,7 @@ def main(arguments: argparse.Namespace) -> None:
     known = {name: one for name, one in measures(arguments.measures).items() if one.owner == "developer"}
     settings = {name: getattr(arguments, name) for name in ("model", "recipe", "device", "threads")}
     blocks = map(Block.from_json, arguments.blocks)
-    records = select_all(identity, blocks, known, arguments.weights, settings)
+    records = select_all(identity, blocks, known, arguments.weights, settings, arguments.rule)
     content = {"selections": records, "made_by": made_by(arguments)}
     files.write_json(arguments.output or identity.path("selection"), content, identity)
     alive = sum(record["selected"] is not None for record in records)
@@ -29,5 +29,6 @@ if __name__ == "__main__":
     cli.add_argument("--blocks", type=json.loads, required=True, help="JSON: what was run (formats/block.py)")
     cli.add_argument("--measures", nargs="+", required=True, help="files in redress/plugins/measures/")
     cli.add_argument("--weights", type=json.loads, required=True, help="JSON: a weight for each measure")
+    cli.add_argument("--rule", required=True, help="a file in redress/plugins/selections/")
     cli.add_argument("--output", help="JSON file instead of the usual one")
     run(main, cli)

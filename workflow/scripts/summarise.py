@@ -15,7 +15,9 @@ def main(arguments: argparse.Namespace) -> None:
     shown = Shown.from_json(arguments.shown)
     candidates = read_table(arguments.tables / "candidates.csv")
     selected = read_table(arguments.tables / "selected.csv")
-    summary = summarise(candidates, selected, shown.measures, shown.makers)
+    bounds = read_table(arguments.tables / "bounds.csv") if arguments.bounds else None
+    bound = None if bounds is None else bounds[bounds["bound"] == arguments.bounds[0]]
+    summary = summarise(candidates, selected, shown.measures, shown.makers, bound)
     with products.sealed(arguments.tables / "summary.csv") as temporary:
         summary.to_csv(temporary, index=False)
     log.info("%d rows", len(summary))
@@ -24,5 +26,6 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     cli = parser(__doc__)
     cli.add_argument("--tables", type=Path, required=True, help="folder of candidates.csv and selected.csv")
+    cli.add_argument("--bounds", nargs="*", default=[], help="bounds in bounds.csv: shares are of the first")
     cli.add_argument("--shown", type=json.loads, required=True, help="JSON: see redress/report/shown.py")
     run(main, cli)

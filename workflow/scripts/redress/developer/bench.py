@@ -55,8 +55,12 @@ class Bench:
     @cached_property
     def training_set(self) -> TrainingSet:
         """S_tr with given labels."""
+        return self.seen_as(self.view)
+
+    def seen_as(self, view: TrainingView) -> TrainingSet:
+        """The training images as this view has them."""
         images = self._images["train_images"]
-        return training_set(self.view, images, self.recipe, self._normalise, self.device)
+        return training_set(view, images, self.recipe, self._normalise, self.device)
 
     @property
     def samples(self) -> Tensor:

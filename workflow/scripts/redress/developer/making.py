@@ -1,9 +1,13 @@
-"""Making an original model: the developer's training run, before anything is known to be wrong."""
+"""Making an original model: the developer's training run, before anything is known to be wrong.
+
+And what the same run would have made of other data, for whoever has some.
+"""
 
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -11,7 +15,9 @@ from redress.developer.bench import Bench, as_arrays, checked_model
 from redress.developer.margins import MarginLog
 from redress.developer.prediction import Predictor
 from redress.developer.task import Training
+from redress.developer.training import train
 from redress.formats import files
+from redress.formats.contents import TrainingView
 from redress.formats.errors import BadInputError
 from redress.formats.identity import Identity
 from redress.formats.recipe import Setup
@@ -61,4 +67,41 @@ def make_original(
     predictor = Predictor(bench)
     made_from = {**bench.seals, "original": seal}
     predictor.predict(model, {**about, **measured, "made_from": made_from}).save("predictions", identity)
+    return stopwatch.seconds
+
+
+def make_bound(
+    identity: Identity,
+    uses: Mapping[str, str],
+    setup: Setup,
+    told: TrainingView,
+    samples: np.ndarray,
+    made_from: Mapping[str, str],
+    provenance: Mapping[str, Any],
+) -> float:
+    """Train by A in full on `samples` (K,) of the view that somebody has told of; write the predictions.
+
+    Initialisation and stream of batches are M_o's, whoever its maker. `made_from` are seals of what the view
+    was taken from. Returns the seconds it took.
+    """
+    bench = Bench(identity, uses, setup)
+    seen = bench.seen_as(told)
+    torch.manual_seed(bench.seed("original", "global"))
+    with Stopwatch(bench.device) as stopwatch:
+        model = train(
+            bench.new_model(bench.seed("original", "initialisation")),
+            seen,
+            torch.as_tensor(samples, device=bench.device),
+            bench.recipe,
+            steps=bench.recipe.steps,
+            generator=torch.Generator().manual_seed(bench.seed("original", "batches")),
+        )
+    predictor = Predictor(bench)
+    about = {
+        "train_seconds": stopwatch.seconds,
+        "device": device_name(bench.device),
+        "made_from": {**bench.seals, **made_from},
+        "provenance": provenance,
+    }
+    predictor.predict(model, about).save("bound", identity)
     return stopwatch.seconds

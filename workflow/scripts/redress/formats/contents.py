@@ -189,7 +189,7 @@ class Predictions:
 
     @classmethod
     def load(cls, kind: str, identity: Identity) -> "Predictions":
-        """Those of a `candidate` or, kind `predictions`, of an original model."""
+        """Those of a `candidate`, a `bound` or, kind `predictions`, of an original model."""
         path = identity.path(kind)
         arrays, about = files.load_arrays(path, identity)
         try:

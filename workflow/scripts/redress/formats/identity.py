@@ -16,6 +16,7 @@ PLACES = {
     "original": f"{ORIGINAL}/original.safetensors",
     "predictions": f"{ORIGINAL}/predictions.safetensors",
     "training_log": f"{ORIGINAL}/training_log.safetensors",
+    "bound": f"{ORIGINAL}/bounds/{{bound}}.safetensors",
     "deletion_set": f"{ORIGINAL}/deletion_sets/{{expansion}}/{{discovery}}/{{share}}.safetensors",
     "importance": f"{ORIGINAL}/importance/{{importance}}/{{over}}.safetensors",
     "candidate": f"{ORIGINAL}/unlearn/{CELL}/{{candidate}}.safetensors",
@@ -33,6 +34,7 @@ WHOLE = "training_set"
 
 OF_RUN = ("dataset", "manipulation", "n", "seed")
 OF_ORIGINAL = (*OF_RUN, "maker")
+OF_BOUND = (*OF_ORIGINAL, "bound")
 OF_DELETION_SET = (*OF_ORIGINAL, "discovery", "share", "expansion")
 OF_CANDIDATES = (*OF_DELETION_SET, "method")
 OF_IMPORTANCE = (*OF_ORIGINAL, "importance", "over")
@@ -63,6 +65,8 @@ class Identity:
     candidate: str | None = None
     importance: str | None = None
     over: str | None = None
+    bound: str | None = None
+    """What was trained with the truth at hand: a file in plugins/bounds/."""
 
     def __post_init__(self) -> None:
         for number in ("n", "seed"):

@@ -34,6 +34,7 @@ PLACE = {
     "method": "its name in config",
     "importance": "a file in redress/plugins/importances/",
     "over": "training_set or EXPANSION/DISCOVERY/SHARE",
+    "bound": "a file in redress/plugins/bounds/",
 }
 """The names of a result on a command line, and what they are."""
 

@@ -24,6 +24,8 @@ FUNCTIONS = {
     "discoveries": "discover",
     "expansions": "expand",
     "methods": "unlearn",
+    "bounds": "train_on",
+    "selections": "key",
     "models": "build",
     "datasets": "describe",
 }
@@ -285,6 +287,23 @@ def check_measures(files: Iterable[str], weights: Mapping[str, float]) -> None:
             raise ConfigError(["selection", name], problem)
     if not any(weights.values()):
         raise ConfigError(["selection"], "every weight is 0: at least one must be above 0")
+
+
+def check_bound(bound: str) -> None:
+    """Raise ConfigError unless there is such a bound."""
+    check_plugin(["bounds"], "bounds", bound)
+    check_settings(["bounds", bound], {}, signatures.keywords("bounds", bound, FUNCTIONS["bounds"]))
+
+
+def check_rule(rule: str) -> None:
+    """Raise ConfigError unless there is such a selection rule, and a developer can follow it."""
+    check_plugin(["selection_rule"], "selections", rule)
+    for one in plugins.names("selections"):
+        known = signatures.keywords("selections", one, FUNCTIONS["selections"])
+        check_settings(["selection_rule", one], {}, known)
+    if signatures.takes("selections", rule, "key", "healed"):
+        problem = f"{rule!r} needs the true labels of S_f, which only the referee has: name another rule"
+        raise ConfigError(["selection_rule"], problem)
 
 
 def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,12 +11,14 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from redress import plugins
 from redress.adversary.act import manipulation as manipulation_of
 from redress.adversary.manipulation import Manipulation
 from redress.formats.block import Block
 from redress.formats.candidates import Hyperparameters, candidate_name, expand
 from redress.formats.description import Description
 from redress.formats.identity import (
+    OF_BOUND,
     OF_CANDIDATES,
     OF_DELETION_SET,
     OF_IMPORTANCE,
@@ -130,6 +132,22 @@ class Experiment:
     def measure_files(self) -> list[str]:
         """The files in measures/ that are measured by."""
         return [*STANDARD, *self._config["measures"]]
+
+    @property
+    def bounds(self) -> list[str]:
+        """The files in bounds/ that say what else is trained."""
+        return list(self._config["bounds"])
+
+    @property
+    def selection_rule(self) -> str:
+        """The file in selections/ that the developer selects by."""
+        rule: str = self._config["selection_rule"]
+        return rule
+
+    @property
+    def selects_by_original(self) -> bool:
+        """Whether that rule asks for what M_o measures."""
+        return signatures.takes("selections", self.selection_rule, "key", "original")
 
     def runs(self) -> Iterator[Identity]:
         """Everything the adversary does."""
@@ -304,6 +322,10 @@ class Experiment:
         setup = self.setup(original, maker=self._use("originals", maker))
         return self.arguments(original, *OF_ORIGINAL, **setup, settings=self._settings("originals", maker))
 
+    def bound_job(self, identity: Identity) -> str:
+        """What bound.py is told."""
+        return self.arguments(identity, *OF_BOUND, **self.setup(identity))
+
     def discover_job(self, cell: Identity) -> str:
         """What discover.py is told."""
         name = str(cell.discovery)
@@ -334,13 +356,21 @@ class Experiment:
     def selection_job(self, original: Identity, blocks: Iterable[Block] | None = None) -> str:
         """What selection.py is told of these blocks (default: all of its original model's)."""
         options = {"measures": self._developers_files, "weights": self._config["selection"]}
+        options["rule"] = self.selection_rule
         options |= self.setup(original)
         return self.arguments(original, *OF_ORIGINAL, blocks=self._blocks(original, blocks), **options)
 
-    def measure_job(self, original: Identity, blocks: Iterable[Block] | None = None) -> str:
-        """What measure.py is told of these blocks (default: all of its original model's)."""
-        told = self._blocks(original, blocks)
-        return self.arguments(original, *OF_ORIGINAL, blocks=told, measures=self.measure_files)
+    def measure_job(
+        self,
+        original: Identity,
+        blocks: Iterable[Block] | None = None,
+        bounds: Iterable[str] | None = None,
+    ) -> str:
+        """What measure.py is told of these blocks and bounds (default: all of its original model's)."""
+        told: dict[str, Any] = {"blocks": self._blocks(original, blocks), "measures": self.measure_files}
+        told |= {"rules": plugins.names("selections")}
+        told |= _if_any(bounds=self.bounds if bounds is None else list(bounds))
+        return self.arguments(original, *OF_ORIGINAL, **told)
 
     def collect_job(self, tables: str) -> str:
         """What collect.py is told, which writes to the folder `tables`."""
@@ -349,11 +379,12 @@ class Experiment:
             for dataset, block in self._config["datasets"].items()
         ]
         seeds = [str(seed) for seed in self._config["seeds"]]
-        return self.arguments(Identity(""), runs=_json(runs), seeds=seeds, makers=self.makers, tables=tables)
+        told = {"runs": _json(runs), "seeds": seeds, "makers": self.makers, **_if_any(bounds=self.bounds)}
+        return self.arguments(Identity(""), **told, tables=tables)
 
     def summarise_job(self, tables: str) -> str:
         """What summarise.py is told."""
-        return self.arguments(Identity(""), tables=tables, shown=self.shown)
+        return self.arguments(Identity(""), tables=tables, shown=self.shown, **_if_any(bounds=self.bounds))
 
     def plot_job(self, tables: str, figures: str) -> str:
         """What plot.py is told, which writes to the folder `figures`."""
@@ -436,19 +467,21 @@ class Experiment:
 
         `blocks` are as in `methods="ssd"`: the plug-in is the one behind that block.
         """
-        plugins = [f"{package}/{self._use(package, name)}" for package, name in blocks.items()]
+        files = [f"{package}/{self._use(package, name)}" for package, name in blocks.items()]
         if dataset:
-            plugins.append(f"models/{self._config['datasets'][dataset]['model']['name']}")
-        return fingerprint(f"{script}.py", *(f"redress/plugins/{plugin}.py" for plugin in plugins))
+            files.append(f"models/{self._config['datasets'][dataset]['model']['name']}")
+        return self.sources_of(script, *files)
 
-    def sources_of(self, script: str, *plugins: str) -> str:
+    def sources_of(self, script: str, *files: str) -> str:
         """The same for plug-ins by the paths of their files, as in `manipulations/poison`."""
-        return fingerprint(f"{script}.py", *(f"redress/plugins/{plugin}.py" for plugin in plugins))
+        return fingerprint(f"{script}.py", *(f"redress/plugins/{file}.py" for file in files))
 
     def measure_sources(self, script: str) -> str:
-        """The same with all files of measures, or those of the developer's for selection.py."""
+        """The same with all files of measures and of rules; for selection.py with those it selects by."""
         files = self._developers_files if script == "selection" else self.measure_files
-        return self.sources_of(script, *(f"measures/{file}" for file in files))
+        rules = {"selection": [self.selection_rule], "measure": plugins.names("selections")}.get(script, [])
+        names = [f"measures/{file}" for file in files] + [f"selections/{rule}" for rule in rules]
+        return self.sources_of(script, *names)
 
     @cached_property
     def _developers_files(self) -> list[str]:
@@ -514,7 +547,8 @@ class Experiment:
 
     def _use(self, package: str, name: str) -> str:
         """The file in `package` behind the block `name`, or of that name where config has no such blocks."""
-        block = self._config.get(package, {}).get(name, {})
+        blocks = self._config.get(package, {})
+        block = blocks.get(name, {}) if isinstance(blocks, Mapping) else {}
         use: str = block.get("use", name)
         return use
 
@@ -590,6 +624,9 @@ class Experiment:
         for file in self._config["measures"]:
             checks.check_plugin(["measures"], "measures", file)
         checks.check_measures(self.measure_files, self._config["selection"])
+        for bound in self.bounds:
+            checks.check_bound(bound)
+        checks.check_rule(self.selection_rule)
         for method, block in self._config["methods"].items():
             checks.check_method(method, block, self._config)
         labels = [block["style"].get("label", name) for name, block in self._config["methods"].items()]
@@ -714,6 +751,11 @@ def has_gpu() -> bool:
     """Whether this machine shows an NVIDIA GPU, found out without importing PyTorch."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1")
     return not hidden and (any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists())
+
+
+def _if_any(**options: list[str]) -> dict[str, list[str]]:
+    """Options that have values."""
+    return {name: values for name, values in options.items() if values}
 
 
 def _without(block: Mapping[str, Any], *keys: str) -> dict[str, Any]:

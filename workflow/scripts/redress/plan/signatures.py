@@ -22,11 +22,13 @@ POSITIONAL = {
     "discover": ["truth", "share", "generator"],
     "expand": ["known"],
     "unlearn": ["task"],
+    "train_on": ["truth", "training"],
+    "key": ["candidate"],
     "compute": ["model", "training_set", "indices", "recipe"],
 }
 """What the program gives to the functions of plug-ins; all else that they take is a setting, after a `*`."""
 
-SUPPLIED = {"discover": ["margins"]}
+SUPPLIED = {"discover": ["margins"], "key": ["weights", "original", "healed"]}
 """Keywords that the program gives, to those functions that have them: no settings."""
 
 OWNERS = ("developer", "referee")

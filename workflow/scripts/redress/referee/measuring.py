@@ -1,6 +1,6 @@
 """Measuring every model of one original against the truth: the only place where predictions meet it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,9 +12,15 @@ from redress.formats.candidates import candidate_name
 from redress.formats.contents import DeletionSet, Predictions, TrainingView, Truth
 from redress.formats.errors import DamagedFileError
 from redress.formats.identity import COLUMNS, PLAIN, Identity
-from redress.formats.measures import Known, Measure
+from redress.formats.measures import Known, Measure, accuracy
+from redress.formats.rules import choose, takes
+from redress.referee.attack import attack_on
 
 COSTS = ("unlearn_seconds", "preparation_seconds", "peak_memory_mb", "device")
+OF_DISCOVERY = ("removal_train_discovered", "removal_train_undiscovered")
+"""Measures that ask who was found: nobody was looking for a bound."""
+HEALED = "healed S_f"
+"""Accuracy on S_f by its true labels, for rules that are told it: no measure."""
 ORACLE_BY = "removal_test"
 """The measure by which the best candidate is found that nobody could have chosen."""
 
@@ -31,7 +37,8 @@ class Referee:
         self._view, _ = TrainingView.load(original)
         self._truth = Truth.load(original)
         weights = files.about_of(original.path("original"))["seal"]
-        self._seals = {"pictures": about["seal"], "original": weights, **self._truth.act}
+        self._of_run = {"pictures": about["seal"], **self._truth.act}
+        self._seals = {**self._of_run, "original": weights}
         self._candidates: dict[Identity, str] = {}
         self._sets: dict[str, tuple[np.ndarray, str]] = {}
 
@@ -50,10 +57,23 @@ class Referee:
         predictions.check_made_from("predictions", self._original, self._seals)
         return predictions
 
-    def seals_of(self, cell: Identity, candidates: Iterable[str]) -> Iterator[str]:
-        """Seals of the files of these candidates, which have been measured."""
+    def of_bound(self, bound: str) -> Record:
+        """The record of a bound, with its file's seal. There is no S_f, and nobody to find anything."""
+        identity = self._original.having(bound=bound)
+        predictions = Predictions.load("bound", identity)
+        predictions.check_made_from("bound", identity, {**self._of_run, "truth": self._truth.seal})
+        self._check_device(identity.path("bound"), predictions)
+        record = self._record(self._original, bound, predictions, np.empty(0, np.int64))
+        unasked = dict.fromkeys(OF_DISCOVERY)
+        about = {"seconds": predictions.about["train_seconds"], "seal": predictions.about["seal"]}
+        return {**record, **unasked, "bound": bound, **about}
+
+    def seals_of(self, cell: Identity, candidates: Iterable[str], rule: str) -> Iterator[str]:
+        """Seals of what `rule` selected by: these candidates, which have been measured, and perhaps M_o."""
         for name in candidates:
             yield self._candidates[cell.having(candidate=name)]
+        if takes(rule, "original"):
+            yield self._of_original.about["seal"]
 
     def of_candidate(self, cell: Identity, candidate: str) -> Record:
         """The record of a candidate of the deletion set that `cell` names."""
@@ -69,12 +89,16 @@ class Referee:
             self._sets[path] = found.indices, seal
         deletion, seal = self._sets[path]
         predictions.check_made_from("candidate", identity, {**self._seals, "deletion_set": seal})
+        self._check_device(identity.path("candidate"), predictions)
+        record = self._record(cell, str(cell.method), predictions, deletion)
+        true = self._truth.true_labels[deletion]
+        return {**record, HEALED: None if predictions.diverged else accuracy(predictions.deletion, true)}
+
+    def _check_device(self, path: str, predictions: Predictions) -> None:
+        """Raise DamagedFileError for a model that is not of the same kind of device as M_o."""
         here, there = (str(one.about.get("device")) for one in (predictions, self._of_original))
         if here.startswith("cpu") != there.startswith("cpu"):
-            raise DamagedFileError(
-                identity.path("candidate"), f"was made on {here}, its original model on {there}"
-            )
-        return self._record(cell, str(cell.method), predictions, deletion)
+            raise DamagedFileError(path, f"was made on {here}, its original model on {there}")
 
     def _record(self, cell: Identity, method: str, predictions: Predictions, deletion: np.ndarray) -> Record:
         about = predictions.about
@@ -129,13 +153,20 @@ class Referee:
 
 
 def measure_all(
-    original: Identity, blocks: Iterable[Block], measures: Mapping[str, Measure], selections: Iterable[Record]
+    original: Identity,
+    blocks: Iterable[Block],
+    measures: Mapping[str, Measure],
+    selections: Iterable[Record],
+    bounds: Iterable[str] = (),
+    rules: Sequence[str] = (),
 ) -> Record:
-    """Records of M_o and of all candidates, and for every deletion set which of them was selected.
+    """Records of M_o, of `bounds` and of all candidates, and for every deletion set which was selected.
 
-    `selected` and `oracle` are positions in `candidates`, as is `first`, the first candidate of the set.
+    `selected` and `oracle` are positions in `candidates`, as are `first`, the first candidate of the set, and
+    what each of `rules` would have chosen.
     """
     referee = Referee(original, measures)
+    of_original = referee.of_original()
     chosen = {Identity(**one["cell"]): one for one in selections}
     candidates: list[Record] = []
     selected = []
@@ -147,23 +178,32 @@ def measure_all(
                     original.path("selection"), f"belongs to another experiment: {cell.names}"
                 )
             candidates += [referee.of_candidate(cell, name) for name in names]
-            if selection["made_from"] != files.digest_of_seals(referee.seals_of(cell, names)):
+            if selection["made_from"] != files.digest_of_seals(
+                referee.seals_of(cell, names, selection["rule"])
+            ):
                 raise DamagedFileError(
                     original.path("selection"), f"was made from other candidates: {cell.names}"
                 )
             known = [at for at in range(first, len(candidates)) if candidates[at][ORACLE_BY] is not None]
+            tried = candidates[first:]
+            healed = [one[HEALED] for one in tried]
+            by_rule = {rule: choose(rule, tried, selection["weights"], of_original, healed) for rule in rules}
             name = selection["selected"]
             selected.append(
                 {
                     "first": first,
+                    "tried": len(names),
                     "selected": None if name is None else first + names.index(name),
                     "score": selection["score"],
                     "oracle": max(known, key=lambda at: candidates[at][ORACLE_BY], default=None),
+                    "rules": {rule: None if at is None else first + at for rule, at in by_rule.items()},
                 }
             )
+    attack = attack_on(of_original)
     return {
-        "original": referee.of_original(),
-        "candidates": candidates,
+        "original": {**of_original, "attack": attack},
+        "bounds": [{**referee.of_bound(bound), "attack": attack} for bound in bounds],
+        "candidates": [{**one, "attack": attack} for one in candidates],
         "selected": selected,
         "measures": list(measures),
         "not_applying": referee.not_applying(),

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from redress.formats.measures import Measure
+from redress.referee.attack import FAILED
 
 FEWEST_SEEDS = 5
 """Below, no interval: not even the most extreme of n^n resamples is as rare as its bounds have to be."""
@@ -52,6 +53,15 @@ DERIVED = {
 }
 """By name, in the order of the leaderboard's columns."""
 
+OF_BOUND = {
+    one.name: one
+    for one in (
+        Quantity("share_of_bound", "fraction", "higher", "Share of the bound"),
+        Quantity("share_of_bound_worst", "fraction", "higher", "Its worst cell"),
+    )
+}
+"""What there is only beside a bound."""
+
 COLUMNS = [
     *SCENARIO,
     "maker",
@@ -63,6 +73,7 @@ COLUMNS = [
     "unit",
     "seeds",
     "missing_seeds",
+    "failed_seeds",
     "mean",
     "low",
     "high",
@@ -188,6 +199,39 @@ class Tabled:
 
 
 @dataclass(frozen=True)
+class Took:
+    """On which originals the attack took: only they say anything of a method."""
+
+    places: Sequence[Mapping[str, Any]]
+    """The scenarios."""
+    values: np.ndarray
+    """Whether it did: boolean (scenarios, lines, seeds). Where that cannot be told the original counts."""
+
+    @classmethod
+    def of(cls, candidates: pd.DataFrame, compared: Compared) -> "Took":
+        """From the rows of the original models."""
+        originals = candidates[candidates["method"] == "original"]
+        failed = (originals["attack"] == FAILED) * 1.0
+        (table,) = _tabled(originals.assign(failed=failed), ["failed"], SCENARIO, compared).values()
+        took = table.values[:, compared.own_originals] != 1
+        return cls(table.places, took)
+
+    def at(self, place: Mapping[str, Any]) -> np.ndarray:
+        """Of all scenarios that a place is about: (scenarios, lines, seeds)."""
+        names = [name for name in SCENARIO if name in place]
+        about = [all(own[name] == place[name] for name in names) for own in self.places]
+        return self.values[np.array(about)]
+
+    def anywhere(self, places: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        """Whether it took in some scenario that a place is about: (places, lines, seeds)."""
+        return np.array([self.at(place).any(axis=0) for place in places])
+
+    def only(self, table: Tabled) -> Tabled:
+        """The values that count; NaN in the place of others."""
+        return Tabled(table.places, np.where(self.anywhere(table.places), table.values, math.nan))
+
+
+@dataclass(frozen=True)
 class Summed:
     """One measure or quantity, ready for summary.csv."""
 
@@ -204,6 +248,7 @@ def summarise(
     selected: pd.DataFrame,
     measures: Mapping[str, Measure],
     makers: Sequence[str],
+    bound: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """summary.csv from candidates.csv and selected.csv: a row per (cell, method, measure), see COLUMNS.
 
@@ -211,25 +256,36 @@ def summarise(
     of the dataset, over all cells that a method runs on. `missing_seeds` counts seeds that have no value,
     because all candidates diverged somewhere; where a measure does not apply there is no row. Differences
     are means over seeds of what a method has more than the original of its own maker, or than EU in the same
-    cells. `unit` says what numbers are; `fraction` is 0 to 1.
+    cells. `unit` says what numbers are; `fraction` is 0 to 1. `bound` are the rows of one bound in
+    bounds.csv, to take shares of.
+
+    An original on which the attack failed counts in nothing. `failed_seeds` are those in which it failed on
+    all the row is about; in others a value over cells is over those in which it took.
     """
     compared = Compared.of(candidates, selected, makers)
+    took = Took.of(candidates, compared)
     rows = [
         row
-        for summed in everything(candidates, selected, measures, compared)
+        for summed in everything(candidates, selected, measures, compared, took, bound)
         for number in range(len(summed.table.places))
-        for row in _rows(summed, number, compared)
+        for row in _rows(summed, number, compared, took)
     ]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"n_manipulated": "Int64"})
 
 
 def everything(
-    candidates: pd.DataFrame, selected: pd.DataFrame, measures: Mapping[str, Measure], compared: Compared
+    candidates: pd.DataFrame,
+    selected: pd.DataFrame,
+    measures: Mapping[str, Measure],
+    compared: Compared,
+    took: Took,
+    bound: pd.DataFrame | None = None,
 ) -> Iterator[Summed]:
     """Every measure by cell, and what is derived from them by cell, discovery curve or dataset.
 
     `discovery_area` is the mean height of the removal curve from the original (nothing known) to the
-    largest share; `utility_times_healed` multiplies utility by clean-label accuracy on S_m;
+    largest share; `utility_times_healed` multiplies utility by clean-label accuracy on S_m, and
+    `share_of_bound` divides that by the bound's;
     `unlearn_seconds` is a candidate's mean, `grid_seconds` what all candidates of a deletion set take with
     shared statistics computed once.
     """
@@ -242,29 +298,35 @@ def everything(
     by_cell = _tabled(models, [*measures, "alive"], CELL, compared)
     alive = by_cell.pop("alive").values == 1
     for name, table in by_cell.items():
-        yield Summed(measures[name], table, alive, _others(table, compared))
+        yield Summed(measures[name], table, alive, _others(took.only(table), compared))
 
-    removal, utility, healed = (by_cell[name] for name in ("removal_test", "utility_test", "removal_train"))
+    names = ("removal_test", "utility_test", "removal_train")
+    removal, utility, healed = (took.only(by_cell[name]) for name in names)
     product = Tabled(utility.places, utility.values * healed.values)
     area = _discovery_area(removal, compared)
     before = utility.values[:, compared.own_originals]
     lost = Tabled(utility.places, 100 * (before - utility.values))
-    yield _derived("utility_times_healed", product, compared)
-    yield _derived("discovery_area", area, compared)
-    yield _derived("discovery_area", area, compared, "mean")
-    yield _derived("utility_times_healed", product, compared, "mean")
-    yield _derived("utility_times_healed_worst", product, compared, "min")
-    yield _derived("utility_lost_points", lost, compared, "mean")
+    yield _derived("utility_times_healed", product, compared, took)
+    yield _derived("discovery_area", area, compared, took)
+    yield _derived("discovery_area", area, compared, took, "mean")
+    yield _derived("utility_times_healed", product, compared, took, "mean")
+    yield _derived("utility_times_healed_worst", product, compared, took, "min")
+    yield _derived("utility_lost_points", lost, compared, took, "mean")
+    if bound is not None:
+        share = _share_of(bound, product, compared)
+        yield _derived("share_of_bound", share, compared, took)
+        yield _derived("share_of_bound", share, compared, took, "mean")
+        yield _derived("share_of_bound_worst", share, compared, took, "min")
 
-    living = unlearned["validation_accuracy"].notna()
+    living = unlearned["validation_accuracy"].notna() & (unlearned["attack"] != FAILED)
     spent = unlearned.assign(unlearn_seconds=unlearned["unlearn_seconds"].where(living))
     (seconds,) = _tabled(spent, ["unlearn_seconds"], DATASET, compared).values()
     (grid,) = _tabled(grid_seconds(unlearned), ["grid_seconds"], CELL, compared).values()
-    yield _derived("unlearn_seconds", seconds, compared)
-    yield _derived("grid_seconds", grid, compared, "mean")
+    yield _derived("unlearn_seconds", seconds, compared, took)
+    yield _derived("grid_seconds", took.only(grid), compared, took, "mean")
     if "eu" in compared.others:
         speedup = Tabled(seconds.places, seconds.values[:, compared.others["eu"]] / seconds.values)
-        yield _derived("speedup_over_eu", speedup, compared)
+        yield _derived("speedup_over_eu", speedup, compared, took)
 
 
 def _tabled(
@@ -297,26 +359,34 @@ def _others(table: Tabled, compared: Compared) -> dict[str, np.ndarray]:
     return {name: table.values[:, lines] for name, lines in compared.others.items()}
 
 
-def _derived(name: str, table: Tabled, compared: Compared, over: str | None = None) -> Summed:
-    """A quantity as `table` has it or, told what to take `over` all cells, by dataset."""
+def _derived(name: str, table: Tabled, compared: Compared, took: Took, over: str | None = None) -> Summed:
+    """A quantity as `table` has it or, told what to take `over` all cells, by dataset.
+
+    Values are of originals on which the attack took.
+    """
     others = _others(table, compared)
     if over:
         cells = {key: Tabled(table.places, other) for key, other in others.items()}
-        others = {key: _over(one, compared, over).values for key, one in cells.items()}
-        table = _over(table, compared, over)
-    return Summed(DERIVED[name], table, ~np.isnan(table.values), others)
+        others = {key: _over(one, compared, took, over).values for key, one in cells.items()}
+        table = _over(table, compared, took, over)
+    return Summed({**DERIVED, **OF_BOUND}[name], table, ~np.isnan(table.values), others)
 
 
-def _over(table: Tabled, compared: Compared, how: str) -> Tabled:
-    """The mean or minimum over all cells of a dataset in which a line runs; NaN where it lacks one."""
-    datasets = table.at(DATASET)
+def _over(table: Tabled, compared: Compared, took: Took, how: str) -> Tabled:
+    """The mean or minimum over all cells of a dataset in which a line runs; NaN where it lacks one.
+
+    In each seed only cells count in which the attack took on the line's original.
+    """
+    datasets, counts = table.at(DATASET), took.anywhere(table.places)
+    values_that_count = np.where(counts, table.values, math.nan)
     values = np.full((len(datasets), *table.values.shape[1:]), math.nan)
     for number, places in enumerate(datasets.values()):
         for discoveries in {compared.runs_on(line) for line in compared.lines}:
             own = [place for place in places if table.places[place]["discovery"] in discoveries]
             if own:
-                cells = pd.DataFrame(table.values[own].reshape(len(own), -1))
-                result = cells.groupby(np.zeros(len(own))).agg(how, skipna=False).to_numpy()
+                cells = pd.DataFrame(values_that_count[own].reshape(len(own), -1))
+                lacking = (cells.isna() & counts[own].reshape(len(own), -1)).any()
+                result = cells.groupby(np.zeros(len(own))).agg(how).mask(lacking, axis=1).to_numpy()
                 lines = [compared.runs_on(line) == discoveries for line in compared.lines]
                 values[number, lines] = result.reshape(values.shape[1:])[lines]
     return Tabled([dict(zip(DATASET, names, strict=True)) for names in datasets], values)
@@ -336,6 +406,21 @@ def _discovery_area(removal: Tabled, compared: Compared) -> Tabled:
     return Tabled([dict(zip(names, place, strict=True)) for place in curves], np.array(areas))
 
 
+def _share_of(bound: pd.DataFrame, product: Tabled, compared: Compared) -> Tabled:
+    """`utility_times_healed` by cell as a share of the bound's, which is of the same original."""
+    keys = bound[[*SCENARIO, "maker", "seed"]].itertuples(index=False, name=None)
+    best = dict(zip(keys, bound["utility_test"] * bound["removal_train"], strict=True))
+    whole = np.array(
+        [
+            best.get((*(place[name] for name in SCENARIO), compared.maker_of(line), seed), math.nan)
+            for place in product.places
+            for line in compared.lines
+            for seed in compared.seeds
+        ]
+    ).reshape(product.values.shape)
+    return Tabled(product.places, product.values / np.where(whole > 0, whole, math.nan))
+
+
 def grid_seconds(unlearned: pd.DataFrame) -> pd.DataFrame:
     """Seconds of all candidates of a deletion set, by (cell, method, seed); what they share counts once."""
     alone = unlearned["unlearn_seconds"] - unlearned["preparation_seconds"]
@@ -344,33 +429,36 @@ def grid_seconds(unlearned: pd.DataFrame) -> pd.DataFrame:
     return seconds.rename("grid_seconds").reset_index()
 
 
-def _rows(summed: Summed, number: int, compared: Compared) -> Iterator[dict[str, Any]]:
+def _rows(summed: Summed, number: int, compared: Compared, took: Took) -> Iterator[dict[str, Any]]:
     """The rows of summary.csv about one measure in one place, which has that number."""
-    what, names, values = summed.what, summed.table.places[number], summed.table.values[number]
-    alive = summed.alive[number]
-    if alive.any() and np.isnan(values).all():  # does not apply here
+    what, names, measured = summed.what, summed.table.places[number], summed.table.values[number]
+    alive, took_here = summed.alive[number], took.at(names)
+    if alive.any() and np.isnan(measured).all():  # does not apply here
         return
+    failed = np.logical_not(took_here.any(axis=0))
+    values = np.where(failed, math.nan, measured)
     place = {names["discovery"]} if "discovery" in names else compared.everywhere
     here = [compared.runs_on(line) >= place for line in compared.lines]
-    ranks = _ranks(
-        {
-            line: own
-            for line, own, runs in zip(compared.lines, values, here, strict=True)
-            if runs and line in compared.makers
-        },
-        what.better == "higher",
-    )
+    ranked = [
+        at
+        for at, line in enumerate(compared.lines)
+        if here[at] and line in compared.makers and not failed[at].all()
+    ]
+    alike = _alike(took_here[:, ranked])
+    ranks = _ranks({compared.lines[at]: values[at, alike] for at in ranked}, what.better == "higher")
     for at, (line, own, runs) in enumerate(zip(compared.lines, values, here, strict=True)):
         method, maker = line if line in compared.makers else "original", compared.maker_of(line)
         known = own[~np.isnan(own)]
         elsewhere = "discovery" in names and not runs
         timeless = method == "original" and what.unit in ("seconds", "ratio")
-        if elsewhere or timeless or (not len(known) and alive[at].any()):
+        absent = alive[at].any() and np.isnan(measured[at]).all()
+        if elsewhere or timeless or absent:
             continue
         low, high = interval(known)
         row = {**names, "maker": maker, "expansion": compared.expansions.get(method), "method": method}
         row |= {"measure": what.name, "unit": what.unit, "seeds": len(known)}
-        row |= {"missing_seeds": int((~alive[at]).sum()), "mean": known.mean() if len(known) else math.nan}
+        row |= {"missing_seeds": int((~alive[at] & ~failed[at]).sum()), "failed_seeds": int(failed[at].sum())}
+        row["mean"] = known.mean() if len(known) else math.nan
         row |= {"low": low, "high": high, "interval": interval_name(len(known))}
         for other, theirs in summed.others.items():
             if other != method:
@@ -380,6 +468,15 @@ def _rows(summed: Summed, number: int, compared: Compared) -> Iterator[dict[str,
                 row |= {f"difference_to_{other}_low": low, f"difference_to_{other}_high": high}
         row["best_rank"], row["worst_rank"] = ranks.get(line, (math.nan, math.nan))
         yield row
+
+
+def _alike(took: np.ndarray) -> np.ndarray:
+    """Seeds in which the attack took in the same scenarios, and in some, for all lines: (seeds,).
+
+    `took` is (scenarios, lines, seeds).
+    """
+    same: np.ndarray = (took == took[:, :1]).all(axis=(0, 1)) & took.any(axis=(0, 1))
+    return same
 
 
 def interval_name(seeds: int) -> str:

@@ -271,7 +271,9 @@ def unfinished(missing: pd.DataFrame, shown: Shown) -> Iterator[str]:
     names = ["dataset", "manipulation", "n", "seed", "maker", "method", "discovery"]
     for values, own in missing.groupby(names, sort=False, dropna=False):
         row: dict[str, Any] = dict(zip(names, values, strict=True))
-        what = "the original model" if row["method"] == "original" else shown.styles[row["method"]].label
+        method = row["method"]
+        what = shown.styles[method].label if method in shown.styles else f"the bound {method}"
+        what = "the original model" if method == "original" else what
         made = f" made by {row['maker']}" if makers else ""
         found = f", {row['discovery']} discovery" if discoveries and isinstance(row["discovery"], str) else ""
         shares = [percent_of(share) for share in own["share"].dropna()]

@@ -3,16 +3,21 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from redress.formats.identity import COLUMNS
+from redress.formats.identity import COLUMNS, NAMES
 from redress.referee.measuring import COSTS
 
 Record = Mapping[str, Any]
 Row = dict[str, Any]
+
+OF_BOUND = ("dataset", "model", "manipulation", "n_manipulated", "seed", "maker")
+
+RULE_NAMES = (*(name for name in NAMES if name != "model"), "method", "deletion_fraction")
+RULE_MEASURES = ("validation_accuracy", "deletion_change", "removal_test", "removal_train", "utility_test")
 
 KEPT_OF_ORACLE = ("hyperparameters", "removal_test", "utility_test")
 
@@ -29,7 +34,7 @@ def candidate_row(record: Record, measures: Iterable[str]) -> Row:
     """A row of candidates.csv; hyperparameters as JSON, empty for the original model."""
     given = record["hyperparameters"]
     text = None if given is None else json.dumps(given, sort_keys=True)
-    columns = (*COLUMNS, *measures, *COSTS)
+    columns = (*COLUMNS, *measures, *COSTS, "attack")
     return {**{column: record[column] for column in columns}, "hyperparameters": text}
 
 
@@ -49,6 +54,41 @@ def selected_row(selection: Record, candidates: Sequence[Record], measures: Sequ
         "score": selection["score"],
         **{f"oracle_{column}": best.get(column) for column in KEPT_OF_ORACLE},
     }
+
+
+def rule_rows(selection: Record, candidates: Sequence[Record]) -> Iterator[Row]:
+    """Rows of rules.csv: what each rule, and the oracle, chose among the candidates of a deletion set.
+
+    `selection` holds positions in `candidates`: those of the set are `tried` ones from `first` on.
+    """
+    first = selection["first"]
+    products = [_product(one) for one in candidates[first : first + selection["tried"]]]
+    best = max((value for value in products if value is not None), default=None)
+    for rule, at in {**selection["rules"], "oracle": selection["oracle"]}.items():
+        chosen = {} if at is None else candidates[at]
+        own = _product(chosen)
+        yield {
+            **{name: candidates[first][name] for name in RULE_NAMES},
+            "rule": rule,
+            "hyperparameters": json.dumps(chosen["hyperparameters"], sort_keys=True) if chosen else None,
+            **{name: chosen.get(name) for name in RULE_MEASURES},
+            "utility_times_healed": own,
+            "oracle_utility_times_healed": best,
+            "regret": None if own is None or best is None else best - own,
+            "attack": candidates[first]["attack"],
+        }
+
+
+def _product(record: Record) -> float | None:
+    """`utility_times_healed` of a candidate; None where it is not known."""
+    utility, healed = record.get("utility_test"), record.get("removal_train")
+    return None if utility is None or healed is None else utility * healed
+
+
+def bounds_table(bounds: Iterable[Record], measures: Sequence[str]) -> pd.DataFrame:
+    """bounds.csv, which has its columns even if there is no row."""
+    columns = [*OF_BOUND, "bound", *measures, "seconds", "device", "attack"]
+    return pd.DataFrame([{name: one[name] for name in columns} for one in bounds], columns=columns)
 
 
 def times_table(candidates: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,1 @@
+"""One file per selection rule: `key(candidate, *, ...)`, the highest of which is selected."""

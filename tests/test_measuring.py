@@ -40,12 +40,12 @@ def written(**changes):
     return results
 
 
-def measured(blocks=(BLOCK,), weights=None, selections=None):
+def measured(blocks=(BLOCK,), weights=None, selections=None, rule="equal_weight", **told):
     developers = {name: one for name, one in MEASURES.items() if one.owner == "developer"}
     weights = weights or {"validation_accuracy": 0.5, "deletion_change": 0.5}
     if selections is None:
-        selections = select_all(tiny.ORIGINAL, blocks, developers, weights)
-    return measure_all(tiny.ORIGINAL, blocks, MEASURES, selections)
+        selections = select_all(tiny.ORIGINAL, blocks, developers, weights, rule=rule)
+    return measure_all(tiny.ORIGINAL, blocks, MEASURES, selections, **told)
 
 
 def measured_selections():
@@ -246,3 +246,61 @@ def test_predictions_of_one_byte_are_compared_with_labels_of_eight(results):
     small = {name: array.astype(np.uint8) for name, array in arrays.items()}
     files.save_arrays(identity.path("candidate"), small, about, identity)
     assert figures(measured()["candidates"][0]) == figures(before)
+
+
+# Bounds, rules, attacks
+
+
+def test_a_bound_has_no_deletion_set_and_nobody_found_anything(results):
+    results.bound("all_found", GOOD, unaffected=[0, 2, 0], manipulated=[0, 1, 1, 0], affected=[0, 1, 2, 0])
+    (record,) = measured(bounds=["all_found"])["bounds"]
+    assert figures(record) == {
+        "validation_accuracy": 1.0,
+        "deletion_change": None,
+        "removal_test": 3 / 4,
+        "removal_train": 3 / 4,
+        "removal_train_discovered": None,
+        "removal_train_undiscovered": None,
+        "utility_test": 3 / 3,
+        "attack_success_rate": 1 / 3,
+    }
+    assert (record["bound"], record["seconds"], record["attack"]) == ("all_found", 1.5, "took")
+
+
+@pytest.mark.parametrize("kind", ["pictures", "training_set", "probes", "truth"])
+def test_a_bound_that_was_made_from_other_files_is_refused(results, kind):
+    results.bound("b", GOOD, [0] * 3, [0] * 4, [0] * 4, **{kind: "another"})
+    said = rf"bounds/b\.safetensors: was made from another {tiny.RUN.path(kind)};"
+    with pytest.raises(DamagedFileError, match=said):
+        measured(bounds=["b"])
+
+
+def test_every_rule_says_what_it_would_have_chosen(results):
+    # Validation accuracy is 1 and 5/6, deletion change 2/4 for both. True labels of S_f are 2, 1, 0, 2: who
+    # knows them sees 2/4 and 4/4 healed. The oracle has all of D_m.
+    results.candidate({"a": 2}, [2, 1, 2, 0, 1, 2], [2, 1, 0, 2], probes=([2] * 3, [2] * 4, [0, 1, 2, 1]))
+    found = measured(rules=["constraint", "equal_weight", "healed_known", "validation_accuracy"])
+    (row,) = found["selected"]
+    assert row["rules"] == {"constraint": 0, "equal_weight": 0, "healed_known": 1, "validation_accuracy": 0}
+    assert (row["first"], row["tried"], row["oracle"]) == (0, 2, 1)
+
+
+def test_the_constraint_reads_what_the_original_predicts_and_says_so(results):
+    results.candidate({"a": 2}, GOOD, [1, 2, 0, 0], probes=([0] * 3, [0] * 4, [0] * 4))
+    done = measured(rule="constraint", rules=["constraint"])
+    assert done["selected"][0]["selected"] == done["selected"][0]["rules"]["constraint"] == 1
+    selections = select_all(tiny.ORIGINAL, [BLOCK], MEASURES, {"validation_accuracy": 1}, rule="constraint")
+    results.original(BAD, unaffected=[0, 2, 1], manipulated=[2, 0, 0, 0], affected=[0, 0, 0, 0])
+    with pytest.raises(DamagedFileError, match=r"selection\.json: was made from other candidates"):
+        measured(selections=selections)
+    results.original(BAD, [0] * 3, [0] * 4, [0] * 4, original="another")
+    with pytest.raises(DamagedFileError, match=r"predictions\.safetensors: was made from another .*original"):
+        select_all(tiny.ORIGINAL, [BLOCK], MEASURES, {"validation_accuracy": 1}, rule="constraint")
+
+
+@pytest.mark.parametrize(("target", "attack"), [(0, "took"), (1, "failed")])
+def test_all_records_of_an_original_say_whether_the_attack_took(tmp_path, monkeypatch, target, attack):
+    monkeypatch.chdir(tmp_path)
+    written(target=target)
+    done = measured()
+    assert {one["attack"] for one in [done["original"], *done["candidates"]]} == {attack}

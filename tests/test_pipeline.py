@@ -23,6 +23,7 @@ FIGURES = [
     "figure6_poison_manipulated",
     "figure7_interclass_utility",
 ]
+RULES = ["constraint", "equal_weight", "healed_known", "validation_accuracy", "oracle"]
 METHODS = list(TINY["methods"])
 CANDIDATES = {"eu": 1, "cf": 1, "ssd": 4, "badt": 1, "scrub": 2}
 UNLEARNING = {f"unlearn_{method}": 4 for method in METHODS}
@@ -77,6 +78,16 @@ def test_selected_rows_are_the_best_candidates_by_an_independent_count(finished)
     np.testing.assert_allclose(selected["score"].sort_index(), best.sort_index())
     oracle = candidates.groupby(cell)["removal_test"].max()
     np.testing.assert_allclose(selected["oracle_removal_test"].sort_index(), oracle.sort_index())
+
+
+def test_the_rule_that_selects_is_among_all_rules(finished):
+    rules, selected = table(finished, "rules"), table(finished, "selected")
+    own = rules.query("rule == 'equal_weight'").reset_index(drop=True)
+    shared = [column for column in own.columns if column in selected.columns]
+    assert {"hyperparameters", "validation_accuracy", "utility_test", "attack"} < set(shared)
+    pd.testing.assert_frame_equal(own[shared], selected[shared])
+    assert rules["rule"].value_counts().to_dict() == dict.fromkeys(RULES, len(selected))
+    assert (rules["regret"].dropna() >= 0).all()
 
 
 def test_the_other_tables_have_every_method(finished):

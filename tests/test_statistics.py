@@ -377,3 +377,103 @@ def test_a_cell_where_nothing_survived_is_not_left_out_of_the_mean():
     summary = summarise(*tables({"eu": {0.5: nothing, 1.0: (1.0, 0.9, 1.0)}}, original=nothing))
     row = only(summary, "utility_times_healed", "eu")
     assert (row["seeds"], row["missing_seeds"]) == (0, 2)
+
+
+# Attacks that failed, and bounds
+
+
+def test_an_original_on_which_the_attack_failed_counts_in_nothing():
+    def curve(seed):
+        return {1.0: (0.1 * seed, 0.9, 0.5 + seed / 100)}
+
+    curves = {"eu": curve, "ssd": lambda seed: {1.0: (0.1 * seed + 0.05, 0.8, 0.6)}}
+    with_failed = summarise(*tables(curves, seeds=range(8), failed=(2, 5)))
+    without = summarise(*tables(curves, seeds=(0, 1, 3, 4, 6, 7)))
+    assert set(with_failed.pop("failed_seeds")) == {2}
+    assert set(without.pop("failed_seeds")) == {0}
+    pd.testing.assert_frame_equal(with_failed, without, check_exact=True)
+
+
+def test_where_it_failed_in_all_seeds_there_are_rows_without_values():
+    names = ["method", "measure", "discovery", "deletion_fraction"]
+    failed, took = (summarise(*tables(CURVES, failed=seeds)) for seeds in ((0, 1), ()))
+    pd.testing.assert_frame_equal(failed[names], took[names])
+    assert set(zip(failed["seeds"], failed["missing_seeds"], failed["failed_seeds"], strict=True)) == {
+        (0, 0, 2)
+    }
+    assert failed.loc[:, "mean":"high"].isna().all(axis=None)
+    assert failed.loc[:, "difference_to_original":].isna().all(axis=None)
+
+
+SECOND = {**SCENARIO, "manipulation": "interclass"}
+
+
+def test_a_mean_over_cells_is_over_those_in_which_the_attack_took_in_that_seed():
+    # By seed: both cells, the first alone, the second alone, none.
+    first = tables({"eu": lambda seed: {1.0: (1.0, 1.0, 0.8)}}, seeds=range(4), failed=(2, 3))
+    second = tables(
+        {"eu": lambda seed: {1.0: (1.0, 1.0, 0.4)}}, seeds=range(4), failed=(1, 3), scenario=SECOND
+    )
+    summary = summarise(*joined(first, second))
+    row = only(summary, "utility_times_healed", "eu")
+    assert row["mean"] == pytest.approx((0.6 + 0.8 + 0.4) / 3)
+    assert (row["seeds"], row["missing_seeds"], row["failed_seeds"]) == (3, 0, 1)
+    assert only(summary, "utility_times_healed_worst", "eu")["mean"] == pytest.approx((0.4 + 0.8 + 0.4) / 3)
+    assert row["difference_to_original"] == pytest.approx(0.6 - 0.18)  # the same cells
+    # A cell that has no value for another reason is not left out.
+    nothing = (math.nan,) * 3
+    first = tables({"eu": lambda seed: {1.0: nothing if seed == 1 else (1.0, 1.0, 0.8)}}, seeds=range(4))
+    summary = summarise(*joined(first, second))
+    row = only(summary, "utility_times_healed", "eu")
+    assert (row["seeds"], row["missing_seeds"], row["failed_seeds"]) == (3, 1, 0)
+    assert row["mean"] == pytest.approx((0.6 + 0.6 + 0.8) / 3)
+
+
+def test_lines_of_two_makers_are_compared_where_the_attack_took_on_both():
+    standard = tables({"eu": lambda seed: {1.0: (0.4, 0.9, 0.1 * seed)}}, seeds=range(7), failed=(6,))
+    given = tables({"other": {1.0: (0.9, 0.8, 0.5)}}, seeds=range(7), failed=(0,), maker="given")
+    summary = summarise(*joined(standard, given), makers=("standard", "given"))
+    row = only(summary, "removal_train", "other", deletion_fraction=1.0, **CURVE)
+    assert (row["seeds"], row["failed_seeds"]) == (6, 1)
+    assert row["difference_to_eu"] == pytest.approx(0.5 - 0.3)  # seeds 1 to 5
+    assert row["difference_to_original"] == pytest.approx(0.5 - 0.2)
+    assert (row["best_rank"], row["worst_rank"]) == (1, 1)
+    # On none of its originals: the other one is ranked without it, that is not at all.
+    given = tables({"other": {1.0: (0.9, 0.8, 0.5)}}, seeds=range(7), failed=range(7), maker="given")
+    third = tables({"cf": {1.0: (0.1, 0.1, 0.1)}}, seeds=range(7), failed=(6,))
+    summary = summarise(*joined(standard, third, given), makers=("standard", "given"))
+    ranks = {name: only(summary, "utility_times_healed", name)["best_rank"] for name in ("eu", "cf", "other")}
+    assert (ranks["eu"], ranks["cf"]) == (1, 2)
+    assert math.isnan(ranks["other"])
+
+
+def bounds(*products, scenario=SCENARIO, maker="standard"):
+    """Rows of one bound, whose utility is full."""
+    rows = [{**scenario, "maker": maker, "seed": seed, "utility_test": 1.0} for seed in range(len(products))]
+    return pd.DataFrame(rows).assign(removal_train=products)
+
+
+def test_shares_of_the_bound_by_hand():
+    candidates, selected = joined(tables(CURVES), tables({"eu": {1.0: (1, 1, 0.2)}}, scenario=SECOND))
+    bound = pd.concat([bounds(1.0, 0.5), bounds(0.4, 0.4, scenario=SECOND)])
+    summary = statistics.summarise(candidates, selected, STANDARD, ("standard",), bound)
+    cell = only(summary, "share_of_bound", "eu", deletion_fraction=0.5, **CURVE)
+    assert (cell["mean"], cell["unit"]) == (pytest.approx((0.4 / 1 + 0.4 / 0.5) / 2), "fraction")
+    # Over cells: (0.4 + 0.9 + 0.5) / 3 and (0.8 + 1.8 + 0.5) / 3; their least are 0.4 and 0.5.
+    assert only(summary, "share_of_bound", "eu")["mean"] == pytest.approx((1.8 / 3 + 3.1 / 3) / 2)
+    assert only(summary, "share_of_bound_worst", "eu")["mean"] == pytest.approx(0.45)
+    original = only(summary, "share_of_bound", "original", deletion_fraction=0.5, **CURVE)
+    assert original["mean"] == pytest.approx((0.18 + 0.36) / 2)
+    plain = statistics.summarise(candidates, selected, STANDARD, ("standard",))
+    rest = summary[~summary["measure"].str.startswith("share_of_bound")].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rest, plain)
+
+
+@pytest.mark.parametrize("broken", [math.nan, 0.0])
+def test_a_seed_whose_bound_has_no_value_is_missing(broken):
+    candidates, selected = tables(CURVES)
+    bound = bounds(0.5, broken)
+    row = only(
+        statistics.summarise(candidates, selected, STANDARD, ("standard",), bound), "share_of_bound", "eu"
+    )
+    assert (row["seeds"], row["missing_seeds"]) == (1, 1)

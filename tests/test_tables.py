@@ -13,9 +13,19 @@ from redress.formats import files
 from redress.formats.errors import BadInputError
 from redress.formats.identity import Identity
 from redress.report.reading import percent_of, read_table
-from redress.report.tables import candidate_row, selected_row, split_provenance, times_table
+from redress.report.tables import (
+    bounds_table,
+    candidate_row,
+    rule_rows,
+    selected_row,
+    split_provenance,
+    times_table,
+)
 
 NAMES, MEASURED, COSTS = COLUMNS[:12], COLUMNS[12:20], COLUMNS[20:]
+RULES = [*(name for name in NAMES[:10] if name != "model"), "rule", "hyperparameters"]
+RULES += ["validation_accuracy", "deletion_change", "removal_test", "removal_train", "utility_test"]
+RULES += ["utility_times_healed", "oracle_utility_times_healed", "regret", "attack"]
 ORACLE = ["oracle_hyperparameters", "oracle_removal_test", "oracle_utility_test"]
 
 
@@ -82,6 +92,30 @@ def test_where_all_diverged_a_row_holds_names_alone():
     assert all(row[name] == dead[name] for name in NAMES if name != "hyperparameters")
     empty = ["hyperparameters", "unlearn_seconds", "preparation_seconds", "score", *MEASURED, *ORACLE]
     assert all(row[name] is None for name in empty)
+
+
+def test_the_rows_of_rules_say_what_each_choice_lacks_of_the_best():
+    tried = [
+        record(hyperparameters={"alpha": 1}, utility_test=0.9, removal_train=0.5),
+        record(hyperparameters={"alpha": 2}, utility_test=0.8, removal_train=0.75),
+        record(hyperparameters={"alpha": 3}, **dict.fromkeys(MEASURED)),
+    ]
+    selection = {"first": 1, "tried": 3, "oracle": 2, "rules": {"one": 1, "other": None}}
+    rows = list(rule_rows(selection, [record("eu", utility_test=1, removal_train=1), *tried]))
+    assert [list(row) for row in rows] == [RULES] * 3
+    assert [row["rule"] for row in rows] == ["one", "other", "oracle"]
+    assert [row["hyperparameters"] for row in rows] == ['{"alpha": 1}', None, '{"alpha": 2}']
+    assert [row["utility_times_healed"] for row in rows] == [0.45, None, pytest.approx(0.6)]
+    assert [row["regret"] for row in rows] == [pytest.approx(0.15), None, 0]
+    assert [row["oracle_utility_times_healed"] for row in rows] == [pytest.approx(0.6)] * 3
+
+
+def test_a_table_of_bounds_has_its_columns_even_where_none_is_finished():
+    columns = [*NAMES[:6], "bound", *MEASURED, "seconds", "device", "attack"]
+    assert list(bounds_table([], STANDARD)) == columns
+    table = bounds_table([record(bound="b", seconds=1.5)], STANDARD)
+    assert list(table) == columns
+    assert table.loc[0, ["bound", "seconds", "attack"]].to_list() == ["b", 1.5, "took"]
 
 
 # From what measure.py writes to CSV files

@@ -227,6 +227,15 @@ class Results:
         about |= {"made_from": {**made_from, **changes}}
         Predictions(np.array(validation), np.empty(0), probes, about).save("predictions", ORIGINAL)
 
+    def bound(self, name, validation, unaffected, manipulated, affected, **changes):
+        about = {"provenance": PROVENANCE, "device": "cpu", "train_seconds": 1.5}
+        names = ("pictures", "training_set", "probes")
+        made_from = {**{name: self.made_from[name] for name in names}, "truth": self.seal("truth", RUN)}
+        probes = tuple(map(np.array, (unaffected, manipulated, affected)))
+        about |= {"made_from": {**made_from, **changes}}
+        identity = ORIGINAL.having(bound=name)
+        Predictions(np.array(validation), np.empty(0), probes, about).save("bound", identity)
+
     def deletion_set(self, indices, cell=CELL):
         DeletionSet(np.array(indices)).save(cell, {})
 

@@ -15,6 +15,9 @@ from redress.plugins import load
 Values = Mapping[str, float | None]
 """A model's measures by name; all None where it has diverged."""
 
+ORACLE = "oracle"
+"""What stands beside the rules in tables: the candidate that nobody could have chosen."""
+
 FIRST_TIE = "validation_accuracy"
 
 

@@ -14,6 +14,7 @@ from redress import plugins
 from redress.formats.candidates import candidate_name, canonical_number, expand
 from redress.formats.errors import BadInputError
 from redress.formats.identity import PLAIN
+from redress.formats.rules import ORACLE
 from redress.plan import signatures
 
 SCHEMA = Path(__file__).resolve().parents[3] / "schemas" / "config.schema.yaml"
@@ -299,6 +300,9 @@ def check_rule(rule: str) -> None:
     """Raise ConfigError unless there is such a selection rule, and a developer can follow it."""
     check_plugin(["selection_rule"], "selections", rule)
     for one in plugins.names("selections"):
+        if one == ORACLE:
+            problem = f"selections/{one}.py has the name of the best candidate in rules.csv: rename the file"
+            raise ConfigError(["selection_rule"], problem)
         known = signatures.keywords("selections", one, FUNCTIONS["selections"])
         check_settings(["selection_rule", one], {}, known)
     if signatures.takes("selections", rule, "key", "healed"):

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from redress.formats.identity import COLUMNS, NAMES
+from redress.formats.rules import ORACLE
 from redress.referee.measuring import COSTS
 
 Record = Mapping[str, Any]
@@ -64,7 +65,7 @@ def rule_rows(selection: Record, candidates: Sequence[Record]) -> Iterator[Row]:
     first = selection["first"]
     products = [_product(one) for one in candidates[first : first + selection["tried"]]]
     best = max((value for value in products if value is not None), default=None)
-    for rule, at in {**selection["rules"], "oracle": selection["oracle"]}.items():
+    for rule, at in {**selection["rules"], ORACLE: selection["oracle"]}.items():
         chosen = {} if at is None else candidates[at]
         own = _product(chosen)
         yield {

@@ -30,7 +30,7 @@ MARKED = View.altered(
 
 @pytest.fixture
 def truth():
-    return Truth(MANIPULATED, TRUE, GIVEN, TRUE[:9], SAMPLES[:4], SAMPLES[4:9], {}, 0)
+    return Truth(MANIPULATED, np.zeros(3, np.int64), TRUE, GIVEN, TRUE[:9], SAMPLES[:4], SAMPLES[4:9], {}, 0)
 
 
 def trained_on(bound, truth):

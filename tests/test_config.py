@@ -195,7 +195,7 @@ PLUGINS = [
     (f"{DIGITS}/manipulations", {}, "datasets.digits.manipulations", "empty"),
     (f"{DIGITS}/model/name", "resnet", "datasets.digits.model.name", "did you mean 'resnet9'", "allowed"),
     (f"{DIGITS}/model/name", "../resnet9", "datasets.digits.model.name", "letters"),
-    ("methods/scrb", {}, "methods.scrb", "did you mean 'scrub'", "allowed: ascent, badt, cf, delete, eu,"),
+    ("methods/scrb", {}, "methods.scrb", "did you mean 'scrub'", "allowed: ascent, badt, cf,"),
     ("methods/mine", {"use": "scrb"}, "methods.mine.use", "did you mean 'scrub'"),
     ("methods/original", {"use": "eu"}, "methods.original", "M_o in tables"),
     ("methods/eu/maker", "given", "methods.eu.maker", "originals has no block 'given'", "standard"),

@@ -43,15 +43,15 @@ PERCENT = {
     ("pcam", "poison"): [0.2, 1, 2],
 }
 CONFUSED = {"cifar10": [3, 5], "cifar100": [47, 52]}
-POISON = {"target_class": 0, "patch_size": 3, "trigger_stage": "model"}
+POISON = {"target_class": 0, "patch_size": 3, "trigger_stage": "model", "triggers": 1, "position": "corner"}
 
 ALPHAS = [0.1, 1, 10, 50, 100, 500, 1e3, 1e4, 1e5, 1e6]
 GAMMAS = [0.1, 0.5, 1, 5, 10]
 SCRUB_ALPHAS = [0.001, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]
 SCRUB = {"steps": 1000, "ascent_steps": 200, "learning_rate": 0.0025, "temperature": 4}
 CANDIDATES = {
-    "eu": [{}],
-    "cf": [{"steps": 1000}],
+    "eu": [{"k": None}],
+    "cf": [{"steps": 1000, "k": None}],
     "ssd": [
         {"alpha": alpha, "gamma_over_alpha": gamma, "importance": "batch"}
         for alpha in ALPHAS
@@ -260,10 +260,10 @@ def test_as_released_for_cifar100_changes_a_class_and_the_steps_too():
     }
     experiment = Experiment(config)
     assert manipulated_by(experiment, "cifar100", "interclass") == {"classes": [47, 53]}
-    assert candidates(experiment, "cf") == [{"steps": 1500}]
+    assert candidates(experiment, "cf") == [{"steps": 1500, "k": None}]
     assert candidates(experiment, "badt") == [{"steps": 1500, "kl_reduction": "mean"}]
     assert {(c["steps"], c["ascent_steps"]) for c in candidates(experiment, "scrub")} == {(1500, 100)}
-    assert candidates(experiment, "eu") == [{}]
+    assert candidates(experiment, "eu") == [{"k": None}]
     assert trained_by(experiment, "cifar100", "interclass")["recipe"]["steps"] == 6000
 
 

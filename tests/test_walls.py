@@ -26,7 +26,7 @@ ARROWS = {
     "plugins/originals": {"formats", "developer"},
     "plugins/importances": {"formats", "developer"},
     "plugins/expansions": {"formats", "developer"},
-    "plugins/methods": {"formats", "developer"},
+    "plugins/methods": {"formats", "developer", "plugins/importances"},
     "plugins/models": {"formats"},
     "plugins/measures": {"formats"},
     "plugins/bounds": {"formats"},

@@ -10,9 +10,10 @@ from redress.report.reading import groups
 
 RULES = {
     "equal_weight": "Equal weights of validation accuracy and deletion change, the paper's rule",
-    "constraint": "Deletion change, under a constraint on validation accuracy",
+    "constraint": "Deletion change, among candidates within 2 points of M_o's validation accuracy",
     "validation_accuracy": "Validation accuracy alone",
-    "healed_known": "Healed, as if the true labels of S_f were known",
+    "healed_known": "Validation accuracy and accuracy on S_f's true labels, which nobody has at hand",
+    "oracle": "Accuracy on affected test images, which nobody could choose by",
 }
 """What a rule picks by; others are called by their names."""
 

@@ -46,15 +46,15 @@ def test_commands_of_make_exist():
 @pytest.mark.slow
 def test_the_example_method_is_one_file_and_one_block(changed):
     project, config = changed
-    code, grid = block("python", "def unlearn"), block("yaml", "ascent:")
+    code, grid = block("python", "def unlearn"), block("yaml", "climb:")
     assert len(code.splitlines()) + len(grid.splitlines()) <= 30
-    add(project, "methods/ascent.py", "def unlearn")
+    add(project, "methods/climb.py", "def unlearn")
     config["methods"] |= yaml.safe_load(grid)
     project.configure(config)
-    assert project.planned() == {"unlearn_ascent": 4, "selection": 2, "measure": 2, **FINAL}
+    assert project.planned() == {"unlearn_climb": 4, "selection": 2, "measure": 2, **FINAL}
     project.snakemake()
     selected = pd.read_csv(project.folder / "results/tables/selected.csv")
-    assert len(selected[selected["method"] == "ascent"]) == 4
+    assert len(selected[selected["method"] == "climb"]) == 4
     assert selected["score"].between(0, 1).all()
 
 

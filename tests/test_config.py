@@ -527,7 +527,7 @@ def all_said(experiment):
 def test_the_default_config_has_61_candidates_for_each_deletion_set():
     experiment = Experiment(CONFIG)
     counts = {method: len(experiment.candidates(method)) for method in experiment.methods}
-    assert counts == {"eu": 1, "cf": 1, "ssd": 50, "badt": 1, "scrub": 8}
+    assert counts == {"eu": 1, "cf": 1, "ssd": 50, "badt": 1, "scrub": 4, "npo": 2, "delete": 2}
     assert sum(counts.values()) == 61
 
 

@@ -524,11 +524,11 @@ def all_said(experiment):
     }
 
 
-def test_the_default_config_has_61_candidates_for_each_deletion_set():
+def test_the_default_config_has_38_candidates_for_each_deletion_set():
     experiment = Experiment(CONFIG)
     counts = {method: len(experiment.candidates(method)) for method in experiment.methods}
-    assert counts == {"eu": 1, "cf": 1, "ssd": 50, "badt": 1, "scrub": 4, "npo": 2, "delete": 2}
-    assert sum(counts.values()) == 61
+    assert counts == {"eu": 1, "cf": 1, "ssd": 30, "badt": 1, "scrub": 2, "npo": 2, "delete": 1}
+    assert sum(counts.values()) == 38
 
 
 def test_every_candidate_is_in_exactly_one_group_whatever_a_job_carries():

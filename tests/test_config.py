@@ -203,7 +203,7 @@ PLUGINS = [
     ("methods/eu/expansion", "grown", "methods.eu.expansion", "expansions has no block 'grown'", "none"),
     ("originals", {"standrd": {}}, "originals.standrd", "did you mean 'standard'"),
     ("methods/rem", {}, "methods.rem.maker", "made by etd"),
-    ("methods/eu/grid", {"k": [2, 10]}, "methods.eu.grid.k", "10 is out of range", "resnet9", "9 layers"),
+    ("methods/eu/grid", {"k": [2, 10]}, "methods.eu.grid.k", "10 is out of range: 1 to 9", "resnet9"),
     ("discoveries", {"mine": {"use": "x"}}, "discoveries.mine.use", "there is no discoveries/x.py"),
     ("discoveries", {"uniform": {"rate": 1}}, "discoveries.uniform.rate", "unknown key"),
     ("expansions", {"none": {}}, "expansions.none"),
@@ -544,6 +544,20 @@ def test_a_maker_needs_a_network_that_can_do_what_it_does():
     network = {"name": "wideresnet", "depth": 10}
     message = message_for(changed("originals", {"standard": {}, "etd": {}}, f"{DIGITS}/model", network))
     assert message == "originals.etd: needs a model with MEMORY, which wideresnet of digits has not"
+
+
+def test_what_a_method_shares_with_its_maker_is_the_same_in_both():
+    makers = {"standard": {}, "narrow": {"use": "etd", "fixed": 0.25}}
+    message = message_for(changed("originals", makers, "methods/rem", {"maker": "narrow"}))
+    assert message == "methods.rem.grid.fixed: is 0.5, and 0.25 in originals.narrow: the same in both"
+    block = {"maker": "narrow", "grid": {"fixed": 0.25}}
+    Experiment(changed("originals", makers, "methods/rem", block))
+
+
+@pytest.mark.parametrize("fixed", [2, -0.5])
+def test_a_fraction_is_from_0_to_1(fixed):
+    message = message_for(changed("originals", {"standard": {}, "etd": {"fixed": fixed}}))
+    assert message == f"originals.etd.fixed: {fixed} is not allowed: a number from 0 to 1"
 
 
 def test_originals_are_all_combinations_in_the_order_of_the_config():

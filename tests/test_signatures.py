@@ -72,6 +72,7 @@ ANNOTATIONS = [
     ("str", ["3", ""], [3, None], "text"),
     ("PositiveInt", [1, 10.0], [0, -1, 2.5, True], "an integer above 0"),
     ("kinds.PositiveFloat", [0.1, 1], [0, -0.1, True, float("nan")], "a number above 0"),
+    ("Fraction", [0, 0.5, 1], [-0.1, 1.1, True, float("nan")], "a number from 0 to 1"),
     ("int | None", [3, None], [True, "3", 2.5], "an integer"),
     ("typing.Optional[PositiveFloat]", [0.5, None], [0, "x"], "a number above 0"),
     ("int | float | str", [3, 0.5, "x"], [True, None], "an integer or a number or text"),

@@ -2,3 +2,4 @@
 
 PositiveInt = int
 PositiveFloat = float
+Fraction = float  # from 0 to 1

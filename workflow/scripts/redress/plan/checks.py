@@ -252,14 +252,21 @@ def check_method(name: str, block: Mapping[str, Any], config: Mapping[str, Any])
     needed = signatures.constant("methods", use, "NEEDS_MAKER")
     maker = block.get("maker") or next(iter(config["originals"]))
     if needed and config["originals"][maker].get("use", maker) != needed:
-        problem = f"{use} runs on original models made by {needed}: say which block of `originals` uses it"
+        problem = f"{use} runs on original models made by {needed}: name a block of `originals` that uses it"
         raise ConfigError([*path, "maker"], problem)
+    of_maker = signatures.constant("methods", use, "OF_MAKER", [])
     grid_path = [*path, "grid"]
     parameters = signatures.keywords("methods", use, "unlearn")
     defaults = signatures.defaults(parameters)
     seen: set[str] = set()
     for candidate in expand(block["grid"]):
         check_settings(grid_path, candidate, parameters)
+        for name in of_maker:
+            theirs = {**_makers_defaults(needed), **config["originals"][maker]}[name]
+            if (own := {**defaults, **candidate}[name]) != theirs:
+                raise ConfigError(
+                    [*grid_path, name], f"is {own}, and {theirs} in originals.{maker}: the same in both"
+                )
         names = {candidate_name(candidate), candidate_name({**defaults, **candidate})}
         if names & seen:
             raise ConfigError(grid_path, f"the candidate {candidate_name(candidate)} is given twice")
@@ -271,6 +278,10 @@ def check_method(name: str, block: Mapping[str, Any], config: Mapping[str, Any])
             raise ConfigError(grid_path, problem)
         for importance, _ in signatures.importances_of(use, candidate):
             check_plugin(grid_path, "importances", importance)
+
+
+def _makers_defaults(use: str) -> dict[str, Any]:
+    return signatures.defaults(signatures.keywords("originals", use, FUNCTIONS["originals"]))
 
 
 def check_measures(files: Iterable[str], weights: Mapping[str, float]) -> None:
@@ -305,9 +316,12 @@ def check_rule(rule: str) -> None:
             raise ConfigError(["selection_rule"], problem)
         known = signatures.keywords("selections", one, FUNCTIONS["selections"])
         check_settings(["selection_rule", one], {}, known)
-    if signatures.takes("selections", rule, "key", "healed"):
-        problem = f"{rule!r} needs the true labels of S_f, which only the referee has: name another rule"
-        raise ConfigError(["selection_rule"], problem)
+    own = [
+        one for one in plugins.names("selections") if not signatures.takes("selections", one, "key", "healed")
+    ]
+    if rule not in own:
+        needs = f"{rule!r} needs the true labels of S_f, which only the referee has"
+        raise ConfigError(["selection_rule"], f"{needs}; allowed: {', '.join(own)}")
 
 
 def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -710,7 +710,7 @@ class Experiment:
             name = signatures.constant("methods", self._use("methods", method), "LAYERS")
             for given in (candidate.get(name) for candidate in expand(block["grid"])):
                 if layers and given and given > layers:
-                    problem = f"{given} is out of range: {model} of {dataset} has {layers} layers"
+                    problem = f"{given} is out of range: 1 to {layers}, the layers of {model} of {dataset}"
                     raise ConfigError(["methods", method, "grid", name], problem)
 
     def _check_manipulation(self, path: Path_, dataset: str, name: str, block: Mapping[str, Any]) -> None:

@@ -73,6 +73,12 @@ PLAIN = {
     "PositiveFloat": Kind(
         lambda value: _is_number(value) and value > 0, "a number above 0", "numbers above 0", True
     ),
+    "Fraction": Kind(
+        lambda value: _is_number(value) and 0 <= value <= 1,
+        "a number from 0 to 1",
+        "numbers from 0 to 1",
+        True,
+    ),
     "Any": Kind(
         lambda value: isinstance(value, bool | int | float | str),
         "a number, text, true or false",

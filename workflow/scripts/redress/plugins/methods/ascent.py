@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from redress.developer.flushing import flush
 from redress.developer.task import Task
 from redress.developer.training import Descent, task_loss
-from redress.formats.kinds import PositiveFloat, PositiveInt
+from redress.formats.kinds import Fraction, PositiveFloat, PositiveInt
 
 
 def unlearn(
@@ -13,7 +13,7 @@ def unlearn(
     *,
     steps: PositiveInt = 200,
     learning_rate: PositiveFloat = 0.005,
-    stop_at: float = 0.2,
+    stop_at: Fraction = 0.2,
 ) -> nn.Module:
     """Passes over S_f that climb the task loss, from M_o, while more than `stop_at` of S_f is predicted as
     given, for `steps` steps at most.

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from redress.developer.flushing import flush_and_repair, preference
 from redress.developer.task import Task
-from redress.formats.kinds import PositiveFloat, PositiveInt
+from redress.formats.kinds import Fraction, PositiveFloat, PositiveInt
 
 
 def unlearn(
@@ -16,7 +16,7 @@ def unlearn(
     beta: PositiveFloat = 1.0,
     steps: PositiveInt = 1000,
     learning_rate: PositiveFloat = 0.005,
-    stop_at: float = 0.2,
+    stop_at: Fraction = 0.2,
 ) -> nn.Module:
     """Rounds of NPO on S_f, down to `stop_at` of it predicted as given, and one pass over the retain set that
     descends (2 / beta) log sigmoid(beta (CE - CE_o)), until that makes `steps` steps of repair.

@@ -5,11 +5,11 @@ from torch import Tensor, nn
 
 from redress.developer.task import Task
 from redress.developer.training import autocast, task_loss, train
-from redress.formats.kinds import PositiveFloat, PositiveInt
+from redress.formats.kinds import Fraction, PositiveInt
 
 
 def unlearn(
-    task: Task, *, share: PositiveFloat = 0.3, damping: float = 0.1, steps: PositiveInt = 1000
+    task: Task, *, share: Fraction = 0.3, damping: Fraction = 0.1, steps: PositiveInt = 1000
 ) -> nn.Module:
     """Initialise anew, in every convolution of M_o, the `share` of weights of smallest |g|, then A for
     `steps` steps on the retain set with gradients of all other weights of convolutions times `damping`.

@@ -8,13 +8,13 @@ from torch.nn import functional
 
 from redress.developer.task import Task
 from redress.developer.training import Descent, autocast
-from redress.formats.kinds import PositiveFloat, PositiveInt
+from redress.formats.kinds import Fraction, PositiveFloat, PositiveInt
 
 
 def unlearn(
     task: Task,
     *,
-    alpha: float = 0.95,
+    alpha: Fraction = 0.95,
     steps: PositiveInt = 1000,
     learning_rate: PositiveFloat = 0.01,
 ) -> nn.Module:

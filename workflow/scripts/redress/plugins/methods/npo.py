@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from redress.developer.flushing import flush, preference
 from redress.developer.task import Task
 from redress.developer.training import Descent, task_loss
-from redress.formats.kinds import PositiveFloat, PositiveInt
+from redress.formats.kinds import Fraction, PositiveFloat, PositiveInt
 
 
 def unlearn(
@@ -19,7 +19,7 @@ def unlearn(
     retain: Literal["none", "plain", "bounded"] = "none",
     steps: PositiveInt = 200,
     learning_rate: PositiveFloat = 0.005,
-    stop_at: float = 0.2,
+    stop_at: Fraction = 0.2,
 ) -> nn.Module:
     """Passes over S_f on -(2 / beta) log sigmoid(beta (CE - CE_o)), from M_o, where CE_o is M_o's task loss,
     while more than `stop_at` of S_f is predicted as given, for `steps` steps at most.

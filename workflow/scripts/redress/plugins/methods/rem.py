@@ -8,20 +8,21 @@ from torch import Tensor, nn
 from redress.developer.flushing import flush_and_repair, preference
 from redress.developer.memory import Memory
 from redress.developer.task import Task
-from redress.formats.kinds import PositiveFloat, PositiveInt
+from redress.formats.kinds import Fraction, PositiveFloat, PositiveInt
 
 NEEDS_MAKER = "etd"
+OF_MAKER = ["fixed"]  # hyperparameters that have to be the maker's
 
 
 def unlearn(
     task: Task,
     *,
-    fixed: PositiveFloat = 0.5,
-    share: PositiveFloat = 0.2,
+    fixed: Fraction = 0.5,
+    share: Fraction = 0.2,
     beta: PositiveFloat = 1.0,
     steps: PositiveInt = 1000,
     learning_rate: PositiveFloat = 0.005,
-    stop_at: float = 0.2,
+    stop_at: Fraction = 0.2,
 ) -> nn.Module:
     """Rounds of NPO on S_f with all memory channels off, and one pass over S_tr, until that makes `steps`
     steps of repair.

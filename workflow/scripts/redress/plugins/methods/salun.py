@@ -5,14 +5,14 @@ from torch import Tensor, nn
 
 from redress.developer.task import Task
 from redress.developer.training import Descent, autocast, task_loss
-from redress.formats.kinds import PositiveFloat, PositiveInt
+from redress.formats.kinds import Fraction, PositiveFloat, PositiveInt
 from redress.plugins.methods.random_relabel import other_labels
 
 
 def unlearn(
     task: Task,
     *,
-    share: PositiveFloat = 0.5,
+    share: Fraction = 0.5,
     steps: PositiveInt = 1000,
     learning_rate: PositiveFloat = 0.013,
 ) -> nn.Module:

@@ -5,12 +5,12 @@ from torch import Tensor, nn
 from redress.developer.memory import Memory
 from redress.developer.task import Training
 from redress.developer.training import task_loss, train
-from redress.formats.kinds import PositiveFloat
+from redress.formats.kinds import Fraction
 
 NEEDS_MODEL = "MEMORY"  # a constant of the models that have parts to hold memory channels
 
 
-def make(training: Training, *, fixed: PositiveFloat = 0.5, share: float = 0.0) -> nn.Module:
+def make(training: Training, *, fixed: Fraction = 0.5, share: Fraction = 0.0) -> nn.Module:
     """A with a network of which the first `fixed` share of channels is always on and every sample has a
     `share` of the others; the result is the network with all of these off.
 

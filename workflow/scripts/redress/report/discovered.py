@@ -26,7 +26,7 @@ from redress.report.figures import (
 )
 from redress.report.figures import set_size as fit
 from redress.report.paper import new_figure
-from redress.report.reading import percent_of
+from redress.report.reading import Manipulated, at, percent_of, repair
 from redress.report.shown import Overview, Shown
 
 ACROSS = 3
@@ -38,23 +38,11 @@ PANEL = (1.85, 1.5)
 MARKS = ("s", "^", "D", "v", "P", "X", "*", "p")
 """Of biased discoveries, in the order of config; uniform discovery has a ring."""
 
-Scenario = tuple[str, int]
-
-
-def repair(rows: pd.DataFrame) -> pd.Series:
-    """Utility times healed, in percent."""
-    return 100 * rows["utility_test"] * rows["removal_train"]
-
 
 def shares_shown(rows: pd.DataFrame) -> list[float]:
     """The smallest and the middle known share."""
     shares = sorted(map(float, rows["deletion_fraction"].unique()))
     return list(dict.fromkeys([shares[0], shares[len(shares) // 2]])) if shares else []
-
-
-def at(rows: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
-    """The rows of a scenario."""
-    return rows[(rows["manipulation"] == scenario[0]) & (rows["n_manipulated"] == scenario[1])]
 
 
 def over_false_positives(
@@ -198,13 +186,13 @@ def _draw_pair(panel: Axes, pair: np.ndarray, height: float, color: str, mark: s
     panel.plot([other], [height], marker=mark, markerfacecolor=color, **ring)
 
 
-def _panels(rows: pd.DataFrame, overview: Overview) -> Iterator[tuple[Scenario, float]]:
+def _panels(rows: pd.DataFrame, overview: Overview) -> Iterator[tuple[Manipulated, float]]:
     for share in shares_shown(rows):
         for scenario in overview.scenarios(rows):
             yield scenario, share
 
 
-def _grid(panels: Sequence[tuple[Scenario, float]]) -> tuple[Figure, np.ndarray]:
+def _grid(panels: Sequence[tuple[Manipulated, float]]) -> tuple[Figure, np.ndarray]:
     """Panels in rows, those of a share beside each other; unused places removed."""
     count = len({scenario for scenario, _ in panels})
     across = next((width for width in (ACROSS, 2) if count % width == 0), min(ACROSS, count))

@@ -15,6 +15,7 @@ from redress.referee.statistics import interval
 from redress.report.attack import NOTHING, failed
 from redress.report.bounds import bounds_of
 from redress.report.paper import new_figure
+from redress.report.reading import Manipulated, at, repair
 from redress.report.shown import Overview, Shown
 
 COLORS = "cividis"  # ascends in lightness, with any colour vision
@@ -54,7 +55,7 @@ def maps(
     overview: Overview,
     shown: Shown,
     bounds: pd.DataFrame | None = None,
-) -> tuple[dict[tuple[str, int], str], list[float], list[Map]]:
+) -> tuple[dict[Manipulated, str], list[float], list[Map]]:
     """Names by (manipulation, n), known shares, and the maps: references, then methods, the best first."""
     rows = overview.of(selected)
     names = overview.scenarios(rows)
@@ -78,28 +79,27 @@ def maps(
 
 
 def _map(
-    label: str, rows: pd.DataFrame, scenarios: Sequence[tuple[str, int]], shares: Sequence[float] | None
+    label: str, rows: pd.DataFrame, scenarios: Sequence[Manipulated], shares: Sequence[float] | None
 ) -> Map:
     seeds = sorted(rows["seed"].unique())
-    repair = np.full((len(scenarios), len(shares or [0]), len(seeds)), math.nan)
-    lost = np.zeros(repair.shape, dtype=bool)
-    known = 100 * rows["utility_test"] * rows["removal_train"]
+    healed = np.full((len(scenarios), len(shares or [0]), len(seeds)), math.nan)
+    lost = np.zeros(healed.shape, dtype=bool)
     columns = [0] * len(rows) if shares is None else [shares.index(s) for s in rows["deletion_fraction"]]
     places = zip(rows["manipulation"], rows["n_manipulated"], strict=True)
     for place, column, seed, value, gone in zip(
-        places, columns, rows["seed"], known, failed(rows), strict=True
+        places, columns, rows["seed"], repair(rows), failed(rows), strict=True
     ):
         if place in scenarios:
-            at = scenarios.index(place), column, seeds.index(seed)
-            repair[at], lost[at] = math.nan if gone else value, gone
-    cells = repair.reshape(-1, len(seeds)), lost.reshape(-1, len(seeds))
+            cell = scenarios.index(place), column, seeds.index(seed)
+            healed[cell], lost[cell] = math.nan if gone else value, gone
+    cells = healed.reshape(-1, len(seeds)), lost.reshape(-1, len(seeds))
     by_seed = [own[~gone] for own, gone in zip(cells[0].T, cells[1].T, strict=True)]
     # A seed that lacks a cell has no mean: it would be one of easier or harder cells.
     whole = [own for own in by_seed if len(own) and not np.isnan(own).any()]
     return Map(
         label,
         shares is None,
-        _means(repair),
+        _means(healed),
         np.asarray(lost.all(axis=2)),
         _over_seeds(np.array([own.mean() for own in whole])),
         _over_seeds(np.array([own.min() for own in whole])),
@@ -154,11 +154,11 @@ def draw(
     return figure
 
 
-def _named(scenarios: Mapping[tuple[str, int], str], originals: pd.DataFrame, shown: Shown) -> list[str]:
+def _named(scenarios: Mapping[Manipulated, str], originals: pd.DataFrame, shown: Shown) -> list[str]:
     """Names of rows, with the number of seeds in which the attack failed if it did in some."""
     names = []
-    for (manipulation, n), name in scenarios.items():
-        here = originals[(originals["manipulation"] == manipulation) & (originals["n_manipulated"] == n)]
+    for scenario, name in scenarios.items():
+        here = at(originals, scenario)
         of_first = here[here["maker"] == shown.makers[0]]
         some = failed(of_first).sum() if not failed(of_first).all() else 0
         names.append(f"{name}\n({some} of {len(of_first)} failed)" if some else name)

@@ -21,6 +21,9 @@ SCENARIO = ["dataset", "manipulation", "n_manipulated"]
 
 Scenario = tuple[str, str, int]
 
+Manipulated = tuple[str, int]
+"""A scenario of a dataset that is known: manipulation and n."""
+
 
 def read_table(path: Path | TextIO) -> pd.DataFrame:
     """A table as it was written: a dataset may be called 1, a method `null`; empty is NaN.
@@ -55,3 +58,13 @@ def scenarios(rows: pd.DataFrame) -> Iterator[tuple[Scenario, pd.DataFrame]]:
 def percent_of(share: float) -> str:
     """A share of S_m as readers see it, `50 %`, to the last of its digits: no two are called the same."""
     return f"{(Decimal(repr(float(share))) * 100).normalize():f} %"
+
+
+def repair(rows: pd.DataFrame) -> pd.Series:
+    """Utility times healed, in percent."""
+    return 100 * rows["utility_test"] * rows["removal_train"]
+
+
+def at(rows: pd.DataFrame, scenario: Manipulated) -> pd.DataFrame:
+    """The rows of a scenario, of rows of one dataset."""
+    return rows[(rows["manipulation"] == scenario[0]) & (rows["n_manipulated"] == scenario[1])]

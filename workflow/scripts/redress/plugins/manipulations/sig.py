@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redress.adversary.manipulation import Manipulation, Samples
+from redress.adversary.manipulation import Backdoor, Samples
 from redress.formats.alterations import Stored
 from redress.formats.description import Description
 
 
 @dataclass(frozen=True)
-class Sig(Manipulation):
+class Sig(Backdoor):
     """n samples of the target class get a wave and keep their label: x + `delta` sin(2 pi j `frequency` / m).
 
     j is the column, from 0, and m the width; the wave is the same in all channels, and levels beyond 0 and
@@ -24,10 +24,6 @@ class Sig(Manipulation):
 
     affected_images = "test images of other classes with the wave"
     unaffected_images = "test images without the wave"
-
-    @property
-    def attack_target(self) -> int:  # type: ignore[override]
-        return self.target_class
 
     def draw(
         self, labels: np.ndarray, n: int, generator: np.random.Generator
@@ -44,16 +40,11 @@ class Sig(Manipulation):
     def affected(self, labels: np.ndarray) -> np.ndarray:
         return labels != self.target_class
 
-    def unaffected(self, labels: np.ndarray) -> np.ndarray:
-        return np.ones(len(labels), dtype=bool)
-
     def problems(self, n: int, description: Description) -> Iterator[tuple[str, str]]:
         per_class = description.train_per_class
-        if not 0 <= self.target_class < len(per_class):
-            yield "target_class", f"{self.target_class} is not a class; allowed: 0 to {len(per_class) - 1}"
-            return
-        if n > per_class[self.target_class]:
+        if 0 <= self.target_class < len(per_class) and n > per_class[self.target_class]:
             yield "n", f"{n} is more than the target class has: at most {per_class[self.target_class]}"
+        yield from super().problems(n, description)
         if not 0 < self.delta <= 255:
             yield "delta", f"{self.delta} is out of range; allowed: above 0, at most 255"
         half = description.image_size / 2

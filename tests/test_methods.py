@@ -86,7 +86,9 @@ def test_cf_is_a_from_the_original_on_the_retain_set():
 
 def test_cf_takes_a_thousand_steps_unless_told(monkeypatch):
     taken = []
-    monkeypatch.setattr(cf, "train", lambda *_, steps, **keywords: taken.append(steps))
+    monkeypatch.setattr(
+        redress.developer.training, "train", lambda *_, steps, **keywords: taken.append(steps)
+    )
     cf.unlearn(tiny.task())
     cf.unlearn(tiny.task(), steps=7)
     assert taken == [1000, 7]
@@ -171,7 +173,7 @@ def bad_teacher(monkeypatch):
         return model
 
     def run(task, **hyperparameters):
-        monkeypatch.setattr(badt, "train", spy)
+        monkeypatch.setattr(redress.developer.training, "train", spy)
         badt.unlearn(task, **hyperparameters)
         return handed
 
@@ -243,14 +245,15 @@ def test_bad_teachers_loss_has_gradients_for_the_student_alone(bad_teacher):
 
 def test_the_teachers_are_the_same_after_training(monkeypatch):
     student, images, values = tiny.model(5), tiny.data().images[MIXED], []
+    train = redress.developer.training.train
 
     def watched(*arguments, **keywords):
         values.append(keywords["loss"](student, images, None, MIXED).item())
-        trained = redress.developer.training.train(*arguments, **keywords)
+        trained = train(*arguments, **keywords)
         values.append(keywords["loss"](student, images, None, MIXED).item())
         return trained
 
-    monkeypatch.setattr(badt, "train", watched)
+    monkeypatch.setattr(redress.developer.training, "train", watched)
     student.eval()
     result = badt.unlearn(tiny.task(), steps=20)
     assert values[0] == values[1]

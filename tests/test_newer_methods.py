@@ -11,6 +11,7 @@ import tiny
 import torch
 from torch import nn
 
+from redress.developer import training
 from redress.developer.flushing import preference
 from redress.developer.margins import MarginLog
 from redress.developer.task import Training
@@ -149,7 +150,7 @@ def test_random_relabelling_gives_known_samples_any_label_but_the_given_one(monk
 
     monkeypatch.setattr(random_relabel.functional, "cross_entropy", watched)
     batches = []
-    monkeypatch.setattr(random_relabel, "train", lambda model, *_, loss, **more: batches.append(loss))
+    monkeypatch.setattr(training, "train", lambda model, *_, loss, **more: batches.append(loss))
     random_relabel.unlearn(tiny.task())
     (loss,) = batches
     data, everyone = tiny.data(), torch.arange(16)

@@ -2,7 +2,7 @@
 (Maini et al. 2023).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -32,7 +32,7 @@ class Memory:
         self._now: Tensor | None = None
         self._hooks = [part.register_forward_hook(self._hide(at)) for at, part in enumerate(self._parts)]
 
-    def _hide(self, at: int):  # type: ignore[no-untyped-def]
+    def _hide(self, at: int) -> Callable[[nn.Module, object, Tensor], Tensor]:
         fixed, masks = self._fixed[at], self._masks[at]
 
         def hook(part: nn.Module, inputs: object, output: Tensor) -> Tensor:

@@ -46,6 +46,18 @@ class Task:
     importances: Mapping[tuple[str, str], dict[str, Tensor]]
     """Shared importances of M_o by (name, `training_set` or `deletion_set`): parameter names to tensors."""
 
+    @property
+    def samples(self) -> Tensor:
+        """Indices of S_tr, int64 (N,)."""
+        return torch.arange(len(self.training_set), device=self.device)
+
+    @property
+    def in_deletion(self) -> Tensor:
+        """Which samples of S_tr are in S_f, boolean (N,)."""
+        found = torch.zeros(len(self.training_set), dtype=torch.bool, device=self.device)
+        found[self.deletion] = True
+        return found
+
     def generator(self, *names: str | int) -> torch.Generator:
         """A random stream of this task, on the CPU; other `names` give an independent one."""
         return torch.Generator().manual_seed(seed_for(self.seed, *names))

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch.nn import functional
 from torch.optim.sgd import sgd
 
 from redress.developer.margins import MarginLog
+from redress.developer.task import Task
 from redress.developer.training_set import TrainingSet
 from redress.formats.recipe import Recipe, learning_rate_at
 
@@ -140,3 +141,37 @@ def train(
                 watching.remove()
             return model
     raise AssertionError("a stream of batches has no end")
+
+
+def train_on(
+    task: Task, model: nn.Module, samples: Tensor, *, steps: int, loss: Loss = task_loss
+) -> nn.Module:
+    """`train` on `samples` of a task, by its recipe and its stream of batches."""
+    return train(
+        model,
+        task.training_set,
+        samples,
+        task.recipe,
+        steps=steps,
+        generator=task.generator("batches"),
+        loss=loss,
+    )
+
+
+def batch_gradients(
+    model: nn.Module,
+    training_set: TrainingSet,
+    samples: Tensor,
+    recipe: Recipe,
+    parameters: Sequence[Tensor],
+    loss: Loss = task_loss,
+) -> Iterator[tuple[Tensor, ...]]:
+    """The gradients of `loss` with respect to `parameters` on each batch of the recipe's size.
+
+    Batches follow the order of `samples`, without augmentation; the last one may be smaller. The mode of the
+    model is its caller's.
+    """
+    for batch in samples.split(recipe.batch_size):
+        with autocast(samples.device, recipe):
+            value = loss(model, training_set.images(batch), training_set.labels[batch], batch)
+        yield torch.autograd.grad(value, parameters)

@@ -1,9 +1,11 @@
 """Diagonal Fisher importance from batch gradients, as SSD's reference implementations compute it."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
-from redress.developer.training import autocast, task_loss
+from redress.developer.training import batch_gradients
 from redress.developer.training_set import TrainingSet
 from redress.formats.recipe import Recipe
 
@@ -20,11 +22,8 @@ def compute(
     parameters = dict(model.eval().named_parameters())
     trained = {name: theta for name, theta in parameters.items() if theta.requires_grad}
     total = {name: torch.zeros_like(theta) for name, theta in parameters.items()}
-    batches = indices.split(recipe.batch_size)
-    for batch in batches:
-        with autocast(indices.device, recipe):
-            loss = task_loss(model, training_set.images(batch), training_set.labels[batch], batch)
-        gradients = torch.autograd.grad(loss, list(trained.values()))
+    batches = math.ceil(len(indices) / recipe.batch_size)
+    for gradients in batch_gradients(model, training_set, indices, recipe, list(trained.values())):
         for name, gradient in zip(trained, gradients, strict=True):
-            total[name] += gradient.detach() ** 2
-    return {name: value / len(batches) for name, value in total.items()}
+            total[name] += gradient**2
+    return {name: value / batches for name, value in total.items()}

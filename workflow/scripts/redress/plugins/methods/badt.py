@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from redress.developer.task import Task
-from redress.developer.training import train
+from redress.developer.training import train_on
 from redress.formats.kinds import PositiveInt
 
 
@@ -22,9 +22,7 @@ def unlearn(
     """
     good = copy.deepcopy(task.original).eval()
     bad = task.new_model(task.seed).eval()
-    samples = torch.arange(len(task.training_set), device=task.device)
-    in_deletion = torch.zeros_like(samples, dtype=torch.bool)
-    in_deletion[task.deletion] = True
+    in_deletion = task.in_deletion
 
     def loss(student: nn.Module, images: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
         with torch.no_grad():
@@ -36,12 +34,4 @@ def unlearn(
         distance = functional.kl_div(learnt, taught, log_target=True, reduction="batchmean")
         return distance / learnt.shape[1] if kl_reduction == "mean" else distance
 
-    return train(
-        task.original,
-        task.training_set,
-        samples,
-        task.recipe,
-        steps=steps,
-        generator=task.generator("batches"),
-        loss=loss,
-    )
+    return train_on(task, task.original, task.samples, steps=steps, loss=loss)

@@ -4,7 +4,7 @@ from torch import nn
 
 from redress.developer.layers import freeze_all_but_last
 from redress.developer.task import Task
-from redress.developer.training import train
+from redress.developer.training import train_on
 from redress.formats.kinds import PositiveInt
 
 LAYERS = "k"  # which hyperparameter is a number of layers
@@ -15,11 +15,4 @@ def unlearn(task: Task, *, steps: PositiveInt = 1000, k: PositiveInt | None = No
     student = task.original
     if k is not None:
         freeze_all_but_last(student, k)
-    return train(
-        student,
-        task.training_set,
-        task.retain,
-        task.recipe,
-        steps=steps,
-        generator=task.generator("batches"),
-    )
+    return train_on(task, student, task.retain, steps=steps)

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from redress.developer.task import Task
-from redress.developer.training import train
+from redress.developer.training import train_on
 from redress.formats.kinds import PositiveInt
 
 
@@ -19,11 +19,4 @@ def unlearn(task: Task, *, steps: PositiveInt = 1000) -> nn.Module:
         for layer in student.modules():
             if isinstance(layer, nn.Conv2d):
                 layer.weight.copy_(layer.weight.transpose(2, 3).clone())
-    return train(
-        student,
-        task.training_set,
-        task.retain,
-        task.recipe,
-        steps=steps,
-        generator=task.generator("batches"),
-    )
+    return train_on(task, student, task.retain, steps=steps)

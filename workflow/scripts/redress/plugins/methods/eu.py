@@ -4,7 +4,7 @@ from torch import nn
 
 from redress.developer.layers import freeze_all_but_last, last_layers
 from redress.developer.task import Task
-from redress.developer.training import train
+from redress.developer.training import train_on
 from redress.formats.kinds import PositiveInt
 
 LAYERS = "k"  # which hyperparameter is a number of layers
@@ -21,11 +21,4 @@ def unlearn(task: Task, *, k: PositiveInt | None = None) -> nn.Module:
         pairs = zip(freeze_all_but_last(student, k), last_layers(fresh, k), strict=True)
         for layer, new in pairs:
             layer.load_state_dict(new.state_dict())
-    return train(
-        student,
-        task.training_set,
-        task.retain,
-        task.recipe,
-        steps=task.recipe.steps,
-        generator=task.generator("batches"),
-    )
+    return train_on(task, student, task.retain, steps=task.recipe.steps)

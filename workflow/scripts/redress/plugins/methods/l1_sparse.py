@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from redress.developer.task import Task
-from redress.developer.training import task_loss, train
+from redress.developer.training import task_loss, train_on
 from redress.formats.kinds import PositiveFloat, PositiveInt
 
 
@@ -20,12 +20,4 @@ def unlearn(task: Task, *, gamma: PositiveFloat = 1e-4, steps: PositiveInt = 100
         size = sum(theta.abs().sum() for theta in student.parameters())
         return task_loss(student, images, labels, indices) + weight * size
 
-    return train(
-        task.original,
-        task.training_set,
-        task.retain,
-        task.recipe,
-        steps=steps,
-        generator=task.generator("batches"),
-        loss=loss,
-    )
+    return train_on(task, task.original, task.retain, steps=steps, loss=loss)

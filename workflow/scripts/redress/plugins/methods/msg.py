@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from redress.developer.task import Task
-from redress.developer.training import autocast, task_loss, train
+from redress.developer.training import batch_gradients, train_on
 from redress.formats.kinds import Fraction, PositiveInt
 
 
@@ -36,14 +36,7 @@ def unlearn(
             layer.weight.copy_(torch.where(renewed, new.to(task.device), layer.weight))
         factor = torch.where(renewed, 1.0, damping)
         layer.weight.register_hook(lambda gradient, factor=factor: gradient * factor)
-    return train(
-        student,
-        task.training_set,
-        task.retain,
-        task.recipe,
-        steps=steps,
-        generator=task.generator("batches"),
-    )
+    return train_on(task, student, task.retain, steps=steps)
 
 
 def _convolutions(model: nn.Module) -> list[nn.Conv2d]:
@@ -54,10 +47,7 @@ def _gradients(task: Task, samples: Tensor) -> list[Tensor]:
     """Of the task loss, summed over batches, with respect to the weights of every convolution."""
     weights = [layer.weight for layer in _convolutions(task.original)]
     total = [torch.zeros_like(weight) for weight in weights]
-    for batch in samples.split(task.recipe.batch_size):
-        with autocast(task.device, task.recipe):
-            images, labels = task.training_set.images(batch), task.training_set.labels[batch]
-            loss = task_loss(task.original, images, labels, batch)
-        for one, gradient in zip(total, torch.autograd.grad(loss, weights), strict=True):
+    for gradients in batch_gradients(task.original, task.training_set, samples, task.recipe, weights):
+        for one, gradient in zip(total, gradients, strict=True):
             one += gradient
     return total

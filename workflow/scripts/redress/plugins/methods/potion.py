@@ -1,7 +1,6 @@
 """Potion (Schoepf, Foster and Brintrup 2024): SSD without labels, its strength found by a search."""
 
 import math
-from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -9,7 +8,7 @@ from torch import Tensor, nn
 
 from redress.developer.flushing import share_as_given
 from redress.developer.task import Task
-from redress.developer.training import autocast
+from redress.developer.training import batch_gradients
 from redress.formats.kinds import PositiveFloat
 from redress.plugins.importances import fisher_batch
 
@@ -53,15 +52,17 @@ def _importance(task: Task, samples: Tensor, kind: str) -> Importances:
     model, data = task.original.eval(), task.training_set
     if kind == "assd":
         return fisher_batch.compute(model, data, samples, task.recipe)
-    norm: Callable[[Tensor], Tensor] = {"xlf": lambda x: x, "alf": torch.square}[kind]
+
+    def size(model: nn.Module, images: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
+        norms = model(images).norm(dim=1)
+        return (norms.square() if kind == "alf" else norms).mean()
+
     parameters = dict(model.named_parameters())
     total = {name: torch.zeros_like(theta) for name, theta in parameters.items()}
-    batches = samples.split(task.recipe.batch_size)
-    for batch in batches:
-        with autocast(task.device, task.recipe):
-            value = norm(model(data.images(batch)).norm(dim=1)).mean()
-        for name, gradient in zip(total, torch.autograd.grad(value, list(parameters.values())), strict=True):
-            total[name] += gradient.abs() / len(batches)
+    batches = math.ceil(len(samples) / task.recipe.batch_size)
+    for gradients in batch_gradients(model, data, samples, task.recipe, list(parameters.values()), size):
+        for name, gradient in zip(total, gradients, strict=True):
+            total[name] += gradient.abs() / batches
     return total
 
 

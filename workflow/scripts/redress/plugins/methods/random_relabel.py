@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from redress.developer.task import Task
-from redress.developer.training import train
+from redress.developer.training import train_on
 from redress.formats.kinds import PositiveInt
 
 
@@ -23,22 +23,12 @@ def unlearn(task: Task, *, steps: PositiveInt = 1000) -> nn.Module:
         logits = student(images)
         return functional.cross_entropy(logits, relabelled(indices, labels, logits.shape[1]))
 
-    return train(
-        task.original,
-        task.training_set,
-        torch.arange(len(task.training_set), device=task.device),
-        task.recipe,
-        steps=steps,
-        generator=task.generator("batches"),
-        loss=loss,
-    )
+    return train_on(task, task.original, task.samples, steps=steps, loss=loss)
 
 
 def other_labels(task: Task) -> Callable[[Tensor, Tensor, int], Tensor]:
     """A function of indices (B,), their given labels (B,) and the number of classes: labels to train with."""
-    draws = task.generator("labels")
-    in_deletion = torch.zeros(len(task.training_set), dtype=torch.bool, device=task.device)
-    in_deletion[task.deletion] = True
+    draws, in_deletion = task.generator("labels"), task.in_deletion
 
     def relabelled(indices: Tensor, labels: Tensor, classes: int) -> Tensor:
         other = torch.randint(1, classes, (len(labels),), generator=draws).to(labels.device)

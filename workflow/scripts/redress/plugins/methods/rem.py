@@ -34,13 +34,10 @@ def unlearn(
     memory channels on; they have learnt nothing there.)
     """
     student, teacher = task.original, copy.deepcopy(task.original).eval()
-    count = len(task.training_set)
-    memory = Memory(student, fixed, share, count, task.device)
+    memory = Memory(student, fixed, share, len(task.training_set), task.device)
     memory.open()
-    whose = torch.arange(count, device=task.device)
+    known, whose = task.in_deletion, task.samples
     whose[task.deletion] = 0
-    known = torch.zeros(count, dtype=torch.bool, device=task.device)
-    known[task.deletion] = True
 
     def without(model: nn.Module, images: Tensor, labels: Tensor, reference: Tensor) -> Tensor:
         return preference(model(images), reference, labels, beta)
@@ -60,7 +57,7 @@ def unlearn(
         student,
         flushed=flushed,
         repaired=repaired,
-        samples=torch.arange(count, device=task.device),
+        samples=task.samples,
         steps=steps,
         learning_rate=learning_rate,
         stop_at=stop_at,

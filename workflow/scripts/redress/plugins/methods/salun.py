@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from redress.developer.task import Task
-from redress.developer.training import Descent, autocast, task_loss
+from redress.developer.training import Descent, autocast, batch_gradients
 from redress.formats.kinds import Fraction, PositiveFloat, PositiveInt
 from redress.plugins.methods.random_relabel import other_labels
 
@@ -27,8 +27,7 @@ def unlearn(
     first = [theta.detach().clone() for theta in student.parameters()]
     relabelled = other_labels(task)
     descent = Descent(student, task.recipe, steps, learning_rate)
-    samples = torch.arange(len(task.training_set), device=task.device)
-    batches = task.training_set.stream(samples, task.recipe.batch_size, task.generator("batches"))
+    batches = task.training_set.stream(task.samples, task.recipe.batch_size, task.generator("batches"))
     for indices, images, labels in batches:
         with autocast(task.device, task.recipe):
             logits = student(images)
@@ -45,13 +44,11 @@ def unlearn(
 
 def _salient(task: Task, share: float) -> list[Tensor]:
     """Which weights those are, boolean, a tensor for each parameter."""
-    model, data = task.original.eval(), task.training_set
+    model = task.original.eval()
     parameters = list(model.parameters())
     total = [torch.zeros_like(theta) for theta in parameters]
-    for batch in task.deletion.split(task.recipe.batch_size):
-        with autocast(task.device, task.recipe):
-            loss = task_loss(model, data.images(batch), data.labels[batch], batch)
-        for one, gradient in zip(total, torch.autograd.grad(loss, parameters), strict=True):
+    for gradients in batch_gradients(model, task.training_set, task.deletion, task.recipe, parameters):
+        for one, gradient in zip(total, gradients, strict=True):
             one += gradient
     sizes = torch.cat([one.abs().flatten() for one in total])
     chosen = torch.zeros_like(sizes, dtype=torch.bool)

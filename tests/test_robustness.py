@@ -34,9 +34,15 @@ def printed(done):
     return done.stdout + done.stderr
 
 
-def new_project(folder, methods=None, plugins=()):
-    """A project with a small config; `plugins` are (path below plugins/, source) of its own."""
+def new_project(folder, methods=None, plugins=(), steps=None):
+    """A project with a small config; `plugins` are (path below plugins/, source) of its own.
+
+    With so many `steps` the poison takes: before that there is nothing to draw of methods.
+    """
     project, small = Project.copy(folder), config()
+    if steps is not None:
+        small["datasets"]["digits"]["recipe"]["steps"] = steps
+        small["datasets"]["digits"]["manipulations"]["poison"]["n"] = [60]
     if methods is not None:
         small["methods"] = methods
     for path, source in plugins:
@@ -213,7 +219,9 @@ def test_a_diverged_candidate_is_recorded_and_not_selected(tmp_path):
             "style": {"color": "#009E73"},
         },
     }
-    project = new_project(tmp_path / "project", methods, [("methods/partly", NAN), ("methods/wholly", NAN)])
+    project = new_project(
+        tmp_path / "project", methods, [("methods/partly", NAN), ("methods/wholly", NAN)], 200
+    )
     project.snakemake()
 
     candidates = rows(project, "candidates").query("method != 'original'")

@@ -93,3 +93,21 @@ def test_where_the_original_diverged_nothing_keeps_its_accuracy():
 def test_an_attack_fails_where_it_does_no_harm(rate, utility, on_manipulated, on_domain, attack):
     record = {"attack_success_rate": rate, "utility_test": utility}
     assert attack_on({**record, "removal_train": on_manipulated, "removal_test": on_domain}) == attack
+
+
+@pytest.mark.parametrize(
+    ("unharmed", "on_manipulated", "on_domain", "attack"),
+    [
+        ((0.6, 0.6), 0.56, 0.57, "failed"),  # cats and dogs are hard with nothing done
+        ((0.9, 0.9), 0.82, 0.89, "took"),  # cars and ships are easy: above utility, and yet harmed
+        ((0.9, 0.9), 0.89, 0.82, "took"),
+        ((None, None), 0.76, 0.77, "failed"),  # that bound diverged: utility says it
+    ],
+)
+def test_harm_is_told_by_what_a_model_without_the_manipulated_samples_reaches(
+    unharmed, on_manipulated, on_domain, attack
+):
+    bound = dict(zip(("removal_train", "removal_test"), unharmed, strict=True))
+    record = {"attack_success_rate": None, "utility_test": 0.8}
+    record |= {"removal_train": on_manipulated, "removal_test": on_domain}
+    assert attack_on(record, bound) == attack

@@ -14,7 +14,7 @@ from redress.formats.errors import DamagedFileError
 from redress.formats.identity import COLUMNS, PLAIN, Identity
 from redress.formats.measures import Known, Measure, accuracy
 from redress.formats.rules import choose, takes
-from redress.referee.attack import attack_on
+from redress.referee.attack import UNHARMED, attack_on
 
 COSTS = ("unlearn_seconds", "preparation_seconds", "peak_memory_mb", "device")
 OF_DISCOVERY = ("removal_train_discovered", "removal_train_undiscovered")
@@ -199,10 +199,11 @@ def measure_all(
                     "rules": {rule: None if at is None else first + at for rule, at in by_rule.items()},
                 }
             )
-    attack = attack_on(of_original)
+    of_bounds = {bound: referee.of_bound(bound) for bound in bounds}
+    attack = attack_on(of_original, of_bounds.get(UNHARMED))
     return {
         "original": {**of_original, "attack": attack},
-        "bounds": [{**referee.of_bound(bound), "attack": attack} for bound in bounds],
+        "bounds": [{**of_bound, "attack": attack} for of_bound in of_bounds.values()],
         "candidates": [{**one, "attack": attack} for one in candidates],
         "selected": selected,
         "measures": list(measures),

@@ -161,6 +161,8 @@ FINDERS = [
         ("one_class", {"true_class": "ten"}, "true_class", "no class 'ten'", "0, 1, 2"),
         ("one_class", {"true_class": 1.5}, "true_class", "an integer"),
         ("one_trigger", {"mark": -1}, "mark", "at least 0"),
+        ("one_trigger", {"mark": 1}, "mark", "no sample of S_m carries mark 1; the highest is 0"),
+        ("one_class", {"true_class": 5}, "true_class", "no sample of class 5; allowed: [3, 8]"),
         ("by_margin", {"first": "best"}, "first", "hardest or easiest"),
         ("by_margin", {"margins": 1}, "margins", "unknown key"),
         ("false_positives", {"rate": 1}, "rate", "less than 1"),

@@ -1,7 +1,7 @@
 """What a manipulation is: a draw of training samples, labels and pictures for them, an affected domain."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,9 @@ class Manipulation(ABC):
     attack_target: int | None = None
     """The class that affected images are driven to, for attacks that have one."""
 
+    marks: int | None = 1
+    """How many marks samples of S_m carry, numbered from 0; None where their places are drawn."""
+
     @abstractmethod
     def draw(
         self, labels: np.ndarray, n: int, generator: np.random.Generator
@@ -67,6 +70,10 @@ class Manipulation(ABC):
         default, leaves pictures as they are. Either says which of several marks a sample carries.
         """
         return None
+
+    def drawn_from(self, classes: int) -> Collection[int]:
+        """The true classes, of 0 to `classes` - 1, that S_m may have samples of: by default all."""
+        return range(classes)
 
     @abstractmethod
     def affected(self, labels: np.ndarray) -> np.ndarray:

@@ -655,16 +655,15 @@ class Experiment:
             given = self._numbered(dataset, path, _without(block, "use"))
             checks.check_settings(path, given, known)
 
-    def _check_found(self, dataset: str, n: int) -> None:
+    def _check_found(self, dataset: str, adversary: Manipulation, n: int) -> None:
         """Whether discoveries can find what they are to find of n manipulated samples."""
         fractions, description = self._config["deletion_fractions"], self._descriptions[dataset]
         for name in self.discoveries:
             use = self._use("discoveries", name)
             if signatures.has_function("discoveries", use, "problems"):
                 find_problems = load("discoveries", use).problems
-                for key, problem in find_problems(
-                    n, fractions, description, **self._discovery(dataset, name)
-                ):
+                settings = self._discovery(dataset, name)
+                for key, problem in find_problems(adversary, n, fractions, description, **settings):
                     raise ConfigError(["discoveries", name, key], problem)
 
     def _check_dataset(self, dataset: str, block: Mapping[str, Any]) -> None:
@@ -731,7 +730,7 @@ class Experiment:
                 if size >= samples:
                     problem = f"{where} are all {samples} training samples: nothing is left to learn from"
                     raise ConfigError(["deletion_fractions"], problem)
-            self._check_found(dataset, n)
+            self._check_found(dataset, adversary, n)
 
 
 def _commit() -> str | None:

@@ -211,8 +211,11 @@ def _dead(rows: pd.DataFrame, shares: np.ndarray) -> np.ndarray:
 
 
 def say_nothing(panel: Axes) -> None:
-    """Say that no attack took."""
-    panel.text(0.5, 0.5, NOTHING, transform=panel.transAxes, ha="center", va="center", color="0.4")
+    """Say that no attack took, over whatever reference lines cross the middle."""
+    clear = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    panel.text(
+        0.5, 0.5, NOTHING, transform=panel.transAxes, ha="center", va="center", color="0.4", bbox=clear
+    )
 
 
 def draw_bounds(panel: Axes, bounds: Sequence[tuple[str, float]]) -> None:

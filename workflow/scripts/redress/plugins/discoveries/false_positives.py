@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from redress.adversary.manipulation import Manipulation
 from redress.formats.contents import Truth
 from redress.formats.description import Description
 
 
 def problems(
-    n: int, fractions: Sequence[float], description: Description, *, rate: float
+    adversary: Manipulation, n: int, fractions: Sequence[float], description: Description, *, rate: float
 ) -> Iterator[tuple[str, str]]:
     """Settings that cannot be, for the config check."""
     if not 0 <= rate < 1:

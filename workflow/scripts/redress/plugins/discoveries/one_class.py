@@ -4,18 +4,27 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from redress.adversary.manipulation import Manipulation
 from redress.formats.contents import Truth
 from redress.formats.description import Description
 from redress.formats.errors import BadInputError
 
 
 def problems(
-    n: int, fractions: Sequence[float], description: Description, *, true_class: int | None
+    adversary: Manipulation,
+    n: int,
+    fractions: Sequence[float],
+    description: Description,
+    *,
+    true_class: int | None,
 ) -> Iterator[tuple[str, str]]:
     """Settings that cannot be, for the config check."""
     last = len(description.classes) - 1
     if true_class is not None and not 0 <= true_class <= last:
         yield "true_class", f"{true_class} is not a class; allowed: 0 to {last}"
+    possible = sorted(adversary.drawn_from(len(description.classes)))
+    if true_class is not None and true_class not in possible:
+        yield "true_class", f"S_m holds no sample of class {true_class}; allowed: {possible}"
 
 
 def discover(

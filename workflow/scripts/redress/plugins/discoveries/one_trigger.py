@@ -4,17 +4,20 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from redress.adversary.manipulation import Manipulation
 from redress.formats.contents import Truth
 from redress.formats.description import Description
 from redress.formats.errors import BadInputError
 
 
 def problems(
-    n: int, fractions: Sequence[float], description: Description, *, mark: int
+    adversary: Manipulation, n: int, fractions: Sequence[float], description: Description, *, mark: int
 ) -> Iterator[tuple[str, str]]:
     """Settings that cannot be, for the config check."""
     if mark < 0:
         yield "mark", f"{mark} is out of range: at least 0"
+    if adversary.marks is not None and mark >= adversary.marks:
+        yield "mark", f"no sample of S_m carries mark {mark}; the highest is {adversary.marks - 1}"
 
 
 def discover(truth: Truth, share: float, generator: np.random.Generator, *, mark: int = 0) -> np.ndarray:

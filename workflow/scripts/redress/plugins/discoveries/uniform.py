@@ -4,13 +4,19 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from redress.adversary.manipulation import Manipulation
 from redress.formats.contents import Truth
 from redress.formats.description import Description
 from redress.formats.kinds import PositiveInt
 
 
 def problems(
-    n: int, fractions: Sequence[float], description: Description, *, count: int | None
+    adversary: Manipulation,
+    n: int,
+    fractions: Sequence[float],
+    description: Description,
+    *,
+    count: int | None,
 ) -> Iterator[tuple[str, str]]:
     """Settings that cannot be, for the config check."""
     if count is not None and count > n:

@@ -1,6 +1,6 @@
 """The interclass confusion test: labels swapped between two classes (Goel et al. 2023)."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,9 @@ class Interclass(Manipulation):
         from_b = generator.choice(np.flatnonzero(labels == b), size=n // 2, replace=False)
         indices = generator.permutation(np.concatenate([from_a, from_b]))
         return indices, np.where(labels[indices] == a, b, a).astype(labels.dtype)
+
+    def drawn_from(self, classes: int) -> Collection[int]:
+        return self.classes
 
     def affected(self, labels: np.ndarray) -> np.ndarray:
         return np.isin(labels, self.classes)

@@ -36,6 +36,10 @@ class Poison(Backdoor):
     affected_images = "triggered test images"
     unaffected_images = "test images without trigger"
 
+    @property
+    def marks(self) -> int | None:  # type: ignore[override]
+        return None if self.position == "random" else self.triggers
+
     def alter(self, samples: Samples, generator: np.random.Generator) -> Stored | Overlays:
         size, patch = samples.images.shape[-1], self.patch_size
         free = size - patch

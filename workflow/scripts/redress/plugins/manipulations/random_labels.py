@@ -1,6 +1,6 @@
 """Label noise: wrong labels by chance, over all classes or from one class to another."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,9 @@ class RandomLabels(Manipulation):
         becomes = np.arange(classes)
         becomes[sources] = targets
         return indices, becomes[labels[indices]]
+
+    def drawn_from(self, classes: int) -> Collection[int]:
+        return [source for source, _ in self.mapping] if self.mapping else range(classes)
 
     def affected(self, labels: np.ndarray) -> np.ndarray:
         return np.ones(len(labels), dtype=bool)

@@ -1,6 +1,6 @@
 """SIG: a wave over images of the target class, whose labels stay (Barni et al. 2019)."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,9 @@ class Sig(Backdoor):
         wave = self.delta * np.sin(2 * np.pi * np.arange(width) * self.frequency / width)
         waved = np.rint(samples.images + wave.astype(np.float32)).clip(0, 255)
         return Stored(waved.astype(np.uint8))
+
+    def drawn_from(self, classes: int) -> Collection[int]:
+        return (self.target_class,)
 
     def affected(self, labels: np.ndarray) -> np.ndarray:
         return labels != self.target_class

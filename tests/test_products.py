@@ -36,16 +36,22 @@ def test_a_product_that_lost_its_seal_is_not_intact(table):
         products.check(table)
 
 
+@pytest.mark.parametrize("content", [b"", b"no seal\n", b"\xb7" * 64])
+def test_a_product_with_a_damaged_seal_is_not_intact(table, content):
+    (table.parent / ".seals" / table.name).write_bytes(content)
+    assert not products.is_intact(table)
+
+
 def test_a_readers_own_copy_is_their_business(table, tmp_path):
     own = tmp_path / "mine.csv"
     own.write_text(table.read_text().replace("0.5", "0.7"))
     assert read_table(own)["score"].tolist() == [0.7]
 
 
-@pytest.mark.parametrize("content", ["", "a,b\n1,2,3\n4,5,6,7\n"])
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2,3\n4,5,6,7\n", b"a,b\n\xb7,2\n"])
 def test_a_copy_that_is_no_table_is_named(tmp_path, content):
     own = tmp_path / "mine.csv"
-    own.write_text(content)
+    own.write_bytes(content)
     with pytest.raises(BadInputError, match=r"mine.csv: is not a table of values between commas"):
         read_table(own)
 

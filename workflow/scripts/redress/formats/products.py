@@ -37,7 +37,7 @@ def is_sealed(path: str | Path) -> bool:
 def is_intact(path: str | Path) -> bool:
     """Whether a product is there and is what was made."""
     path = Path(path)
-    return path.is_file() and is_sealed(path) and _seal(path).read_text().strip() == files.sha256(path)
+    return path.is_file() and is_sealed(path) and _seal(path).read_bytes().split() == [files.sha256(path).encode()]
 
 
 def check(path: str | Path) -> None:

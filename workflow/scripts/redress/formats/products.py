@@ -37,7 +37,9 @@ def is_sealed(path: str | Path) -> bool:
 def is_intact(path: str | Path) -> bool:
     """Whether a product is there and is what was made."""
     path = Path(path)
-    return path.is_file() and is_sealed(path) and _seal(path).read_bytes().split() == [files.sha256(path).encode()]
+    if not path.is_file() or not is_sealed(path):
+        return False
+    return _seal(path).read_bytes().split() == [files.sha256(path).encode()]
 
 
 def check(path: str | Path) -> None:

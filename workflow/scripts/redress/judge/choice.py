@@ -1,0 +1,147 @@
+"""Which candidate to take: utility is a constraint and not a summand, and what is tied goes to the cheapest."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from redress.formats.seeds import seed_for
+from redress.judge.case import Candidate, Case, Outcome
+from redress.judge.figures import ABSENT, held_out
+from redress.judge.rates import LEVEL, mcnemar, rate
+
+FEWEST = 10
+"""Below so many bad samples there is no verdict: of ten, nine healed may mean three fifths as well as all."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`judge` in a correction's block of the config."""
+
+    utility_tolerance: float = 0.02
+    """How much accuracy on the validation set a repair may cost, a fraction."""
+    report_share: float = 0.2
+    """The share of the bad samples that choose nothing and are only reported on, ..."""
+    report_from: int = 100
+    """... if there are at least so many of them."""
+    shortlist: int = 8
+    """How many candidates are made again without each fold; more if there are more methods."""
+
+
+def reported(case: Case, settings: Settings) -> np.ndarray:
+    """Which bad samples take no part in choosing: boolean (m,), none of fewer than `report_from`.
+
+    A sample's id decides, so that neither order nor what else was found moves it far.
+    """
+    order = np.argsort([seed_for("judge", "report", one) for one in case.ids])
+    apart = np.zeros(case.m, dtype=bool)
+    if case.m >= settings.report_from:
+        apart[order[: round(settings.report_share * case.m)]] = True
+    return apart
+
+
+def by_labels(case: Case) -> bool:
+    """Whether enough true labels are known to choose by who is healed; else it is by who escapes."""
+    return int(np.count_nonzero(case.labelled & case.mislabelled)) >= FEWEST
+
+
+def judged(case: Case) -> np.ndarray:
+    """The bad samples that count: boolean (m,)."""
+    return case.mislabelled & case.labelled if by_labels(case) else case.mislabelled
+
+
+def repaired(case: Case, predicted: np.ndarray) -> np.ndarray:
+    """Of which bad samples these predictions (m,) are right or, without true labels, no longer wrong: (m,)."""
+    return predicted == case.bad_true if by_labels(case) else predicted != case.bad_given
+
+
+def objection(case: Case, original: Outcome, candidate: Candidate, settings: Settings) -> str:
+    """Why a candidate cannot be taken; empty where it can."""
+    if candidate.whole.diverged:
+        return "diverged"
+    for k, outcome in sorted(candidate.folds.items()):
+        if outcome.diverged:
+            return f"diverged without fold {k}"
+    predicted = candidate.whole.validation
+    if len(np.unique(predicted)) == 1 and len(np.unique(case.validation_labels)) > 1:
+        return f"predicts nothing but {case.classes[predicted[0]]}"
+    lost = utility(case, original) - utility(case, candidate.whole)
+    if round(lost - settings.utility_tolerance, 12) > 0:
+        allowed = 100 * settings.utility_tolerance
+        return f"costs {100 * lost:.1f} points of validation accuracy, {allowed:.1f} are tolerated"
+    return ""
+
+
+def utility(case: Case, model: Outcome) -> float:
+    """Accuracy on the validation set."""
+    return float(np.mean(model.validation == case.validation_labels))
+
+
+def shortlist(
+    case: Case, original: Outcome, candidates: Sequence[Candidate], settings: Settings
+) -> list[int]:
+    """Positions of the candidates worth making again without each fold, by what costs nothing further.
+
+    Of those that nothing is objected to, the best by their in-sample repair, first the best of each method.
+    """
+    asked = judged(case) & ~reported(case, settings)
+    alive = [at for at, one in enumerate(candidates) if not objection(case, original, one, settings)]
+
+    def key(at: int) -> tuple[float, float, str]:
+        one = candidates[at].whole
+        share = float(np.mean(repaired(case, one.bad)[asked])) if asked.any() else 0.0
+        return -share, -utility(case, one), name(candidates[at])
+
+    ranked = sorted(alive, key=key)
+    first = {candidates[at].method: at for at in reversed(ranked)}
+    rest = [at for at in ranked if at not in first.values()]
+    return sorted([*first.values(), *rest[: max(0, settings.shortlist - len(first))]], key=key)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which candidate was chosen, and by what."""
+
+    chosen: int | None
+    """Its position; None where there was none to choose from."""
+    best: int | None
+    """That of the one with the highest figure."""
+    tied: tuple[int, ...]
+    """Those that the same samples do not tell from the best, itself among them, the cheapest first."""
+    tried: int
+    """Among how many it was chosen."""
+
+
+def choose(case: Case, original: Outcome, candidates: Sequence[Candidate], settings: Settings) -> Choice:
+    """The cheapest of those that a paired test does not tell from the one that repairs most held-out samples."""
+    asked = judged(case) & ~reported(case, settings)
+    right: dict[int, np.ndarray] = {}
+    made: dict[int, np.ndarray] = {}
+    for at, one in enumerate(candidates):
+        predicted = held_out(case, one)
+        if (asked & (predicted != ABSENT)).any() and not objection(case, original, one, settings):
+            right[at], made[at] = repaired(case, predicted), asked & (predicted != ABSENT)
+    if not right:
+        return Choice(None, None, (), 0)
+
+    def cost(at: int) -> tuple[float, float, str]:
+        one = candidates[at]
+        return one.seconds, -utility(case, one.whole), name(one)
+
+    # By the lower end of the interval: who was asked about few samples does not win by luck.
+    best = min(right, key=lambda at: (-rate(right[at], made[at]).low, *cost(at)))
+    tied = sorted((at for at in right if at == best or _ties(at, best, right, made)), key=cost)
+    return Choice(tied[0], best, tuple(tied), len(right))
+
+
+def _ties(at: int, best: int, right: Mapping[int, np.ndarray], made: Mapping[int, np.ndarray]) -> bool:
+    """Whether the samples that both were asked about do not tell a candidate from the best."""
+    both = made[at] & made[best]
+    one, other = right[at][both], right[best][both]
+    return bool(both.any()) and not (mcnemar(one, other) < 1 - LEVEL and one.mean() < other.mean())
+
+
+def name(candidate: Candidate) -> str:
+    """What a candidate is called, the same in whatever order candidates come."""
+    return f"{candidate.method} {json.dumps(dict(candidate.hyperparameters), sort_keys=True)}"

@@ -17,8 +17,9 @@ ARROWS = {
     "plan": {"formats", "plugins", "adversary"},
     "adversary": {"formats", "plugins"},
     "developer": {"formats", "plugins", "launch"},
-    "referee": {"formats"},
-    "report": {"formats", "referee"},
+    "judge": {"formats"},
+    "referee": {"formats", "judge"},
+    "report": {"formats", "judge", "referee"},
     "launch": {"formats"},
     "plugins/datasets": {"formats", "adversary"},
     "plugins/manipulations": {"formats", "adversary"},
@@ -115,7 +116,7 @@ DEVELOPERS = [
     ids=lambda files: str(files[0].relative_to(SCRIPTS)),
 )
 def test_nothing_of_the_developers_reaches_the_truth(files):
-    assert rooms_reached(*files).isdisjoint({"adversary", "referee", "report", "plan"})
+    assert rooms_reached(*files).isdisjoint({"adversary", "judge", "referee", "report", "plan"})
 
 
 def test_no_file_of_the_developers_names_the_truth():
@@ -138,9 +139,22 @@ def test_the_referee_and_the_report_reach_no_party_and_no_pytorch():
         assert "torch" not in reached(*files_in(name))[1]
 
 
+def test_the_judge_reaches_no_party_and_no_pytorch():
+    assert rooms_reached(*files_in("judge")) <= {"", "formats", "judge", "plugins"}
+    assert "torch" not in reached(*files_in("judge"))[1]
+
+
+def test_no_method_sees_what_the_judge_knows():
+    own = [*files_in("developer", *(f"plugins/{name}" for name in PLUGINS)), *DEVELOPERS]
+    assert "judge" not in rooms_reached(*own)
+    for path in own:
+        texts = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+        assert "case" not in texts, path  # the kind of file that holds it, see formats/identity.py
+
+
 def test_planning_reaches_neither_developer_nor_referee_and_no_pytorch():
     rooms = rooms_reached(*files_in("plan"))
-    assert rooms.isdisjoint({"developer", "referee", "report"})
+    assert rooms.isdisjoint({"developer", "judge", "referee", "report"})
     assert "torch" not in reached(*files_in("plan"))[1]
 
 

@@ -1,10 +1,10 @@
 """Who says whether a correction worked where nobody knows the truth. Imports no PyTorch.
 
-The judge knows what its user knows: which training samples were found to be bad, perhaps what their labels should have
-been, and a validation set. It chooses among candidates, and no method ever sees what it knows.
+The judge knows what its user knows: which training samples were found to be bad, perhaps what their labels
+should have been, and a validation set. It chooses among candidates, and no method ever sees what it knows.
 
     case = Case.load("mine")
-    at = shortlist(case, original, candidates, settings)  # then make folds of these, and candidates anew with them
+    at = shortlist(case, original, candidates, settings)  # which candidates to make again without each fold
     judgement = judge(case, original, candidates, settings)
 """
 

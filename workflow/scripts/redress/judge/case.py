@@ -19,7 +19,7 @@ UNKNOWN = -1
 class Case:
     """What the user knows and no method is told: results/truth/<case>/case.json.
 
-    m is the number of bad samples, S_f, V that of validation samples. Classes are numbers, as the model gives them.
+    m is the number of bad samples (S_f), V that of validation samples. Classes are the model's numbers.
     """
 
     ids: tuple[str, ...]
@@ -141,8 +141,8 @@ class Candidate:
     whole: Outcome
     """Made with all of S_f."""
     folds: Mapping[int, Outcome] = field(default_factory=dict)
-    """By number: made with S_f less this fold, whose samples stayed in the training set with their bad labels and so
-    play those that nobody found. None for a candidate that is not on the shortlist; some of them where time was short.
-    """
+    """By number: made with S_f less this fold, whose samples stayed in the training set with their bad labels
+    and so play those that nobody found. A candidate that is not on the shortlist has none, and some are
+    missing where time was short."""
     groups: Mapping[str, Outcome] = field(default_factory=dict)
     """By its name in `Case.group`: the same with S_f less this group."""

@@ -1,4 +1,4 @@
-"""Which candidate to take: utility is a constraint and not a summand, and what is tied goes to the cheapest."""
+"""Which candidate to take: utility is a constraint and no summand, and what is tied goes to the cheapest."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ def judged(case: Case) -> np.ndarray:
 
 
 def repaired(case: Case, predicted: np.ndarray) -> np.ndarray:
-    """Of which bad samples these predictions (m,) are right or, without true labels, no longer wrong: (m,)."""
+    """Of which bad samples these predictions are right or, without true labels, no longer wrong: (m,)."""
     return predicted == case.bad_true if by_labels(case) else predicted != case.bad_given
 
 
@@ -114,7 +114,7 @@ class Choice:
 
 
 def choose(case: Case, original: Outcome, candidates: Sequence[Candidate], settings: Settings) -> Choice:
-    """The cheapest of those that a paired test does not tell from the one that repairs most held-out samples."""
+    """The cheapest that a paired test does not tell from the one that repairs most held-out samples."""
     asked = judged(case) & ~reported(case, settings)
     right: dict[int, np.ndarray] = {}
     made: dict[int, np.ndarray] = {}

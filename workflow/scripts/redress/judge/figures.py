@@ -59,7 +59,7 @@ class Figures:
     """McNemar's, of both being equally good."""
     classes: tuple[Price, ...]
     collateral: Mapping[str, Rate]
-    """Training samples outside S_f whose prediction left the original model's, by the class that this gave them.
+    """Training samples outside S_f whose prediction left the original model's, by the class that it had been.
     Empty where nobody asked."""
 
     @property
@@ -88,7 +88,7 @@ def figures(case: Case, original: Outcome, candidate: Candidate, level: float = 
 
 
 def held_out(case: Case, candidate: Candidate) -> np.ndarray:
-    """What was predicted of each bad sample by the model that was not told of it, pooled over folds: int64 (m,).
+    """What the model that was not told of it predicts of each bad sample, pooled over folds: int64 (m,).
 
     ABSENT where that model was not made or has diverged.
     """

@@ -12,7 +12,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of n samples with Wilson's interval (Wilson 1927), which holds where few or all of them count."""
+    """A share of n samples with Wilson's interval (1927), which holds where few or all of them count."""
 
     hits: int
     n: int
@@ -43,7 +43,7 @@ class Rate:
 
     @property
     def at_most(self) -> float | None:
-        """Of no hit at all: what the share is below with 95 % confidence, 3/n (the rule of three); else None."""
+        """Of no hit: what the share is below with 95 % confidence, 3/n (the rule of three). Else None."""
         return min(1.0, 3 / self.n) if self.n and not self.hits else None
 
 
@@ -54,7 +54,7 @@ def rate(hit: np.ndarray, asked: np.ndarray | None = None, level: float = LEVEL)
 
 
 def mcnemar(one: np.ndarray, other: np.ndarray) -> float:
-    """McNemar's exact test (1947): the two-sided p of two models being right equally often, both boolean (N,).
+    """McNemar's exact test (1947): two-sided p of two models being right equally often, both boolean (N,).
 
     Only samples of which one model is right and the other wrong say anything; 1 where there is none.
     """

@@ -27,24 +27,24 @@ Status = Literal[
 ]
 
 NOTHING_LEFT = 0.1
-"""M_o predicts at most this share of the bad samples as they were labelled: there is nothing to repair. As many clean
-samples may look like another class, and what can be gained is about what a repair may cost."""
+"""M_o predicts at most this share of the bad samples as they were labelled: there is nothing to repair. As
+many clean samples may look like another class, and what can be gained is about what a repair may cost."""
 
 REPAIRED = 0.8
-"""At least this share of the damage has to be undone, by the estimate, for `repaired`: what is left is then about what
-an interval of some thirty samples could hide, ..."""
+"""At least this share of the damage has to be undone, by the estimate, for `repaired`: what is left is then
+about what an interval of some thirty samples could hide, ..."""
 
 REPAIRED_SURELY = 0.5
-"""... and this by the lower end of the interval: more was repaired than not, whatever the luck of the draw."""
+"""... and this by the lower end of the interval: more was undone than not, whatever the luck of the draw."""
 
 CLASS_TOLERANCE = 0.1
-"""A class that surely lost more than this on validation images stands in the way of `repaired`: a mean over classes
-hides one that is gone."""
+"""A class that surely lost more than this on validation images stands in the way of `repaired`: a mean over
+classes hides one that is gone."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said of the chosen candidate, by samples that did not choose it or at a level that allows for that."""
+    """What is said of the chosen candidate, by samples or at a level that allow for the choosing."""
 
     before: Rate
     """Of the original model on the same samples: the share repaired, see `goal`."""
@@ -76,7 +76,7 @@ class Judgement:
     reasons: tuple[str, ...]
     """Sentences: why, and what weakens it."""
     goal: Literal["healed", "not escaped"]
-    """What repair is measured by: true labels, or that the given label is gone where no true ones are known."""
+    """What repair is measured by: true labels or, where none are known, that the given label is gone."""
     choice: Choice
     level: float
     """The confidence level of `verdict`."""
@@ -134,9 +134,9 @@ def judge(case: Case, original: Outcome, candidates: Sequence[Candidate], settin
 def ceiling(case: Case, original: Outcome, model: Outcome) -> float:
     """What share of the bad samples a model could be right about that nothing had been done to, from 0 to 1.
 
-    With true labels: the highest of M_o's accuracy on validation images of their true classes, in the bad samples'
-    proportions, the model's own there, and M_o's on all of them: where the damage shows on clean images of those
-    classes, the first alone would call half a repair a whole one. Without true labels 1.
+    With true labels: the highest of M_o's accuracy on validation images of their true classes, in the bad
+    samples' proportions, the model's own there, and M_o's on all of them: where the damage shows on clean
+    images of those classes, the first alone would call half a repair a whole one. Without true labels 1.
     """
     if not by_labels(case):
         return 1.0
@@ -162,23 +162,21 @@ def _verdict(
     """The level and what is said of the chosen candidate, which was chosen among `tried`."""
     counted = judged(case)
     predicted = held_out(case, candidate)
-    asked = counted & (predicted != ABSENT)
     level = 1 - (1 - LEVEL) / tried
-    if np.count_nonzero(asked & apart) >= FEWEST:
-        asked, level = asked & apart, LEVEL
+    if np.count_nonzero(counted & apart & (predicted != ABSENT)) >= FEWEST:
+        counted, level = counted & apart, LEVEL
     best = ceiling(case, original, candidate.whole)
 
-    def of(predicted: np.ndarray, asked: np.ndarray, grouped: bool) -> Verdict:
+    def of(predicted: np.ndarray, grouped: bool) -> Verdict:
+        asked = counted & (predicted != ABSENT)
         before, after = repaired(case, original.bad), repaired(case, predicted)
         p = mcnemar(before[asked], after[asked])
         return Verdict(rate(before, asked, level), rate(after, asked, level), best, p, grouped)
 
-    found = of(predicted, asked, False)
-    grouped = by_group(case, candidate)
-    if grouped is not None:
-        left_out = counted & (grouped != ABSENT)
-        if left_out.any():
-            found = min(found, of(grouped, left_out, True), key=lambda one: one.index)
+    found = of(predicted, grouped=False)
+    left_out = by_group(case, candidate)
+    if left_out is not None and (counted & (left_out != ABSENT)).any():
+        found = min(found, of(left_out, grouped=True), key=lambda one: one.index)
     return level, found
 
 
@@ -228,11 +226,12 @@ def _doubts(case: Case, verdict: Verdict, of_chosen: Figures) -> Iterator[str]:
     """What stands between a candidate that is better than the original model and `repaired`."""
     estimate, low, _ = verdict.index
     if estimate < REPAIRED:
-        yield f"{100 * estimate:.0f} % of the damage is undone; repaired is what reaches {100 * REPAIRED:.0f} %."
+        needed = 100 * REPAIRED
+        yield f"{100 * estimate:.0f} % of the damage is undone; repaired is what reaches {needed:.0f} %."
     elif low < REPAIRED_SURELY:
         yield (
-            f"As little as {100 * low:.0f} % of the damage may be undone: with {verdict.repair.n} held-out samples the "
-            "interval is wide."
+            f"As little as {100 * low:.0f} % of the damage may be undone: the interval is wide with"
+            f" {verdict.repair.n} held-out samples."
         )
     worst = of_chosen.worst_class
     if worst is not None and _gone(worst, len(case.classes)):
@@ -253,18 +252,18 @@ def _caveats(case: Case, verdict: Verdict | None, choice: Choice, apart: np.ndar
     """What is to be known of a verdict, whatever it is."""
     if not by_labels(case):
         yield (
-            "Without true labels nobody can tell repair from damage there: it is only known that the bad label is no "
-            "longer predicted."
+            "Without true labels nobody can tell repair from damage there: it is only known that the bad"
+            " label is no longer predicted."
         )
     fine = int(np.count_nonzero(case.labelled & ~case.mislabelled))
     if fine:
-        yield f"{fine} of the bad samples have their true label as given label and do not count: probably they are fine."
+        yield f"{fine} of the bad samples have their true label and do not count: probably they are fine."
     if verdict is None:
         return
     if verdict.grouped:
-        yield "The figures are those with whole groups held out, which are worse than with samples held out at random."
+        yield "The figures are with whole groups held out, which are worse than with samples drawn at random."
     elif case.group is None:
-        yield "If the bad samples were the easy ones to find, those that nobody found are repaired less than this says."
+        yield "If the found samples were the easy ones to find, the others are repaired less than this says."
     if apart.any() and verdict.repair.n <= np.count_nonzero(apart):
         yield f"The figures are of {verdict.repair.n} bad samples that took no part in choosing."
     elif choice.tried > 1:

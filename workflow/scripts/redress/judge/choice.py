@@ -1,7 +1,7 @@
 """Which candidate to take: utility is a constraint and no summand, and what is tied goes to the cheapest."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,19 +58,20 @@ def repaired(case: Case, predicted: np.ndarray) -> np.ndarray:
 
 def objection(case: Case, original: Outcome, candidate: Candidate, settings: Settings) -> str:
     """Why a candidate cannot be taken; empty where it can."""
-    if candidate.whole.diverged:
-        return "diverged"
-    for k, outcome in sorted(candidate.folds.items()):
-        if outcome.diverged:
-            return f"diverged without fold {k}"
-    predicted = candidate.whole.validation
-    if len(np.unique(predicted)) == 1 and len(np.unique(case.validation_labels)) > 1:
-        return f"predicts nothing but {case.classes[predicted[0]]}"
+    if not usable(case, candidate):
+        return "diverged, or predicts a single class"
     lost = utility(case, original) - utility(case, candidate.whole)
     if round(lost - settings.utility_tolerance, 12) > 0:
         allowed = 100 * settings.utility_tolerance
         return f"costs {100 * lost:.1f} points of validation accuracy, {allowed:.1f} are tolerated"
     return ""
+
+
+def usable(case: Case, candidate: Candidate) -> bool:
+    """Whether it is a model that tells classes apart and did not diverge, without a fold neither."""
+    if candidate.whole.diverged or any(outcome.diverged for outcome in candidate.folds.values()):
+        return False
+    return len(np.unique(candidate.whole.validation)) > 1 or len(np.unique(case.validation_labels)) == 1
 
 
 def utility(case: Case, model: Outcome) -> float:
@@ -83,19 +84,21 @@ def shortlist(
 ) -> list[int]:
     """Positions of the candidates worth making again without each fold, by what costs nothing further.
 
-    Of those that nothing is objected to, the best by their in-sample repair, first the best of each method.
+    The best by their in-sample repair: first that of each method, even one that costs too much, so that the
+    price of more repair is known; then more of those that nothing is objected to, until the list is full.
     """
     asked = judged(case) & ~reported(case, settings)
-    alive = [at for at, one in enumerate(candidates) if not objection(case, original, one, settings)]
+    barred = {at: objection(case, original, one, settings) for at, one in enumerate(candidates)}
+    alive = [at for at, one in enumerate(candidates) if not one.whole.diverged]
 
-    def key(at: int) -> tuple[float, float, str]:
+    def key(at: int) -> tuple[bool, float, float, str]:
         one = candidates[at].whole
         share = float(np.mean(repaired(case, one.bad)[asked])) if asked.any() else 0.0
-        return -share, -utility(case, one), name(candidates[at])
+        return bool(barred[at]), -share, -utility(case, one), name(candidates[at])
 
     ranked = sorted(alive, key=key)
     first = {candidates[at].method: at for at in reversed(ranked)}
-    rest = [at for at in ranked if at not in first.values()]
+    rest = [at for at in ranked if at not in first.values() and not barred[at]]
     return sorted([*first.values(), *rest[: max(0, settings.shortlist - len(first))]], key=key)
 
 
@@ -111,6 +114,8 @@ class Choice:
     """Those that the same samples do not tell from the best, itself among them, the cheapest first."""
     tried: int
     """Among how many it was chosen."""
+    offer: int | None = None
+    """That of one that costs more than is tolerated and surely repairs more; None where there is none."""
 
 
 def choose(case: Case, original: Outcome, candidates: Sequence[Candidate], settings: Settings) -> Choice:
@@ -118,28 +123,41 @@ def choose(case: Case, original: Outcome, candidates: Sequence[Candidate], setti
     asked = judged(case) & ~reported(case, settings)
     right: dict[int, np.ndarray] = {}
     made: dict[int, np.ndarray] = {}
+    dear = set()
     for at, one in enumerate(candidates):
         predicted = held_out(case, one)
-        if (asked & (predicted != ABSENT)).any() and not objection(case, original, one, settings):
+        if (asked & (predicted != ABSENT)).any() and usable(case, one):
             right[at], made[at] = repaired(case, predicted), asked & (predicted != ABSENT)
-    if not right:
-        return Choice(None, None, (), 0)
+            if objection(case, original, one, settings):
+                dear.add(at)
 
     def cost(at: int) -> tuple[float, float, str]:
         one = candidates[at]
         return one.seconds, -utility(case, one.whole), name(one)
 
-    # By the lower end of the interval: who was asked about few samples does not win by luck.
-    best = min(right, key=lambda at: (-rate(right[at], made[at]).low, *cost(at)))
-    tied = sorted((at for at in right if at == best or _ties(at, best, right, made)), key=cost)
-    return Choice(tied[0], best, tuple(tied), len(right))
+    def first(among: Iterable[int]) -> int | None:
+        # By the lower end of the interval: who was asked about few samples does not win by luck.
+        return min(among, key=lambda at: (-rate(right[at], made[at]).low, *cost(at)), default=None)
+
+    best, offer = first(right.keys() - dear), first(dear)
+    if offer is not None:
+        here = made[offer] if best is None else made[offer] & made[best]
+        now = repaired(case, original.bad) if best is None else right[best]
+        offer = offer if _less(now[here], right[offer][here]) else None
+    if best is None:
+        return Choice(None, None, (), 0, offer)
+
+    def ties(at: int) -> bool:
+        both = made[at] & made[best]
+        return at == best or (bool(both.any()) and not _less(right[at][both], right[best][both]))
+
+    tied = sorted(filter(ties, right.keys() - dear), key=cost)
+    return Choice(tied[0], best, tuple(tied), len(right) - len(dear), offer)
 
 
-def _ties(at: int, best: int, right: Mapping[int, np.ndarray], made: Mapping[int, np.ndarray]) -> bool:
-    """Whether the samples that both were asked about do not tell a candidate from the best."""
-    both = made[at] & made[best]
-    one, other = right[at][both], right[best][both]
-    return bool(both.any()) and not (mcnemar(one, other) < 1 - LEVEL and one.mean() < other.mean())
+def _less(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether one model is surely right about fewer of the same samples than another: boolean (N,)."""
+    return mcnemar(one, other) < 1 - LEVEL and bool(one.mean() < other.mean())
 
 
 def name(candidate: Candidate) -> str:

@@ -119,7 +119,11 @@ def judge(case: Case, original: Outcome, candidates: Sequence[Candidate], settin
     status, why = _status(case, original, objections, verdict, of_chosen, 1 - level)
     return Judgement(
         status=status,
-        reasons=(*why, *_caveats(case, verdict, choice, apart)),
+        reasons=(
+            *why,
+            *_offered(case, candidates, objections, choice),
+            *_caveats(case, verdict, choice, apart),
+        ),
         goal="healed" if by_labels(case) else "not escaped",
         choice=choice,
         level=level,
@@ -246,6 +250,20 @@ def _doubts(case: Case, verdict: Verdict, of_chosen: Figures) -> Iterator[str]:
 def _gone(price: Price, classes: int) -> bool:
     """Whether a class has surely lost too much, all classes having been looked at."""
     return round(price.lost - CLASS_TOLERANCE, 12) > 0 and price.p < (1 - LEVEL) / classes
+
+
+def _offered(
+    case: Case, candidates: Sequence[Candidate], objections: Sequence[str], choice: Choice
+) -> Iterator[str]:
+    """What more money would buy."""
+    if choice.offer is not None:
+        one = candidates[choice.offer]
+        predicted = held_out(case, one)
+        repair = rate(repaired(case, predicted), judged(case) & (predicted != ABSENT))
+        yield (
+            f"{one.method} would repair {percent(repair)} of the held-out bad samples, but it"
+            f" {objections[choice.offer]}: a higher utility_tolerance would take it."
+        )
 
 
 def _caveats(case: Case, verdict: Verdict | None, choice: Choice, apart: np.ndarray) -> Iterator[str]:

@@ -11,6 +11,7 @@ PLACES = {
     "pictures": "results/data/{dataset}.safetensors",
     "true_labels": "results/truth/{dataset}/labels.safetensors",
     "case": "results/truth/{dataset}/case.json",
+    "verdict": "results/corrections/{dataset}/verdict.json",
     "truth": "results/truth/{dataset}/{manipulation}/n{n}/seed{seed}.safetensors",
     "training_set": f"{RUN}/training_set.safetensors",
     "probes": f"{RUN}/probes.safetensors",

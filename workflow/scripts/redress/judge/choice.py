@@ -1,7 +1,7 @@
 """Which candidate to take: utility is a constraint and no summand, and what is tied goes to the cheapest."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np

@@ -42,6 +42,11 @@ CLASS_TOLERANCE = 0.1
 classes hides one that is gone."""
 
 
+def repair_index(repair: float, before: float, ceiling: float) -> float:
+    """How much of the way from M_o to a model that nothing was done to: 0 where there is no way to go."""
+    return (repair - before) / (ceiling - before) if ceiling > before else 0.0
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What is said of the chosen candidate, by samples or at a level that allow for the choosing."""
@@ -60,11 +65,8 @@ class Verdict:
     @property
     def index(self) -> tuple[float, float, float]:
         """(estimate, low, high) of the repair index: 0 as the original, 1 as if nothing had been done."""
-        room = self.ceiling - self.before.estimate
-        if not room > 0:
-            return 0.0, 0.0, 0.0
         ends = (self.repair.estimate, self.repair.low, self.repair.high)
-        estimate, low, high = ((end - self.before.estimate) / room for end in ends)
+        estimate, low, high = (repair_index(end, self.before.estimate, self.ceiling) for end in ends)
         return estimate, low, high
 
 

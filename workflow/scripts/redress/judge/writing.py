@@ -40,15 +40,15 @@ def headline(
     figures = None if at is None else judgement.figures[at]
     if verdict is None or figures is None or judgement.status in ("cannot be judged", "nothing to repair"):
         return f"{word}: {judgement.reasons[0][0].lower()}{judgement.reasons[0][1:]}"
-    method = candidates[at or 0].method
+    method, lost = candidates[at or 0].method, round(100 * figures.utility_lost, 1)
     what = {"healed": "right about", "not escaped": "no longer misled on"}[judgement.goal]
-    lost = 100 * figures.utility_lost
-    price = f"{abs(lost):.1f} points of validation accuracy {'lost' if lost > 0 else 'gained'}"
+    price = "at no loss of accuracy"
+    if lost:
+        price = f"{'for' if lost > 0 else 'and gains'} {abs(lost):.1f} points of validation accuracy"
     return (
-        f"{word}: {'' if judgement.take else 'keep the original model; with '}"
-        f"{(labels or {}).get(method, method)} the model is {what} {percent(verdict.repair)} of the bad samples"
-        f" it was not told of, before {100 * verdict.before.estimate:.0f} %, with"
-        f" {price if round(lost, 1) else 'no accuracy lost'}."
+        f"{word}: {'' if judgement.take else 'keep the original model; '}with"
+        f" {(labels or {}).get(method, method)} it is {what} {percent(verdict.repair)} of the bad"
+        f" samples that it was not told of (before: {100 * verdict.before.estimate:.0f} %), {price}."
     )
 
 

@@ -27,8 +27,8 @@ LIMITS = (
     "A manipulation of which no sample has been found: all that is known here is known from the found ones.",
     "What happens at test time with a trigger that none of the found samples carries.",
     "Whether the samples can still be read out of the weights: this is correction, not privacy.",
-    "Held-out samples are repaired by models that know less than the final one, so the estimate is low rather than"
-    " high; folds share most of their data, so intervals are a little narrow.",
+    "Held-out samples are repaired by models that know less than the final one, so the estimate is low rather"
+    " than high; folds share most of their data, so intervals are a little narrow.",
 )
 """What no verdict shows, whatever its word."""
 

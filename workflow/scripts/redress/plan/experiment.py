@@ -382,6 +382,17 @@ class Experiment:
         told = {"runs": _json(runs), "seeds": seeds, "makers": self.makers, **_if_any(bounds=self.bounds)}
         return self.arguments(Identity(""), **told, tables=tables)
 
+    def calibrate_job(self, tables: str, figures: str) -> str:
+        """What calibrate.py is told: who found S_f, and who found it less each fold."""
+        used = {name: self._use("discoveries", name) for name in self.discoveries}
+        folds = [name for name, use in used.items() if use == "held_out"]
+        whole = [name for name, use in used.items() if use == "uniform"]
+        originals = [
+            [original.names, json.loads(self._blocks(original, None))] for original in self.originals()
+        ]
+        told = {"originals": _json(originals), "whole": whole[:1], "folds": folds, "shown": self.shown}
+        return self.arguments(Identity(""), **told, tables=tables, figures=figures)
+
     def summarise_job(self, tables: str) -> str:
         """What summarise.py is told."""
         return self.arguments(Identity(""), tables=tables, shown=self.shown, **_if_any(bounds=self.bounds))

@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from redress.formats import files
 from redress.formats.block import Block
@@ -240,10 +241,14 @@ def _regrets(
     facts: Sequence[Fact | None],
     settings: Settings,
 ) -> Row:
-    """Utility times repair of what the judge, today's score and an oracle would take, or keep: M_o."""
+    """Utility times repair of what the judge, today's score and an oracle would take, or keep: M_o.
+
+    `chosen` is taken whatever the verdict, `taken` only by a good one, `offered` for more than is tolerated.
+    """
     before = scenario.of_original
     alive = {at: fact for at, fact in enumerate(facts) if fact is not None}
     taken = judgement.chosen if judgement.take else None
+    offered = taken if judgement.choice.offer is None else judgement.choice.offer
     today = choose("equal_weight", [_values(case, one) for one in given], TODAY)
     least = before.utility - settings.utility_tolerance
     allowed = [fact.worth for fact in alive.values() if round(fact.utility - least, 12) >= 0]
@@ -251,6 +256,7 @@ def _regrets(
         "worth_before": before.worth,
         "worth_chosen": before.worth if judgement.chosen is None else alive[judgement.chosen].worth,
         "worth_taken": before.worth if taken is None else alive[taken].worth,
+        "worth_offered": before.worth if offered is None else alive[offered].worth,
         "worth_today": before.worth if today is None else alive[today].worth,
         "worth_oracle": max([before.worth, *(fact.worth for fact in alive.values())]),
         "worth_oracle_within_tolerance": max([before.worth, *allowed]),
@@ -265,4 +271,51 @@ def _values(case: Case, candidate: Candidate) -> Mapping[str, float | None]:
     return {
         "validation_accuracy": accuracy(candidate.whole.validation, case.validation_labels),
         "deletion_change": change,
+    }
+
+
+CELL = ["dataset", "manipulation", "deletion_fraction"]
+
+
+def summary(estimates: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+    """A row per scenario and share, and one for all of them: what the judge is worth.
+
+    Biases are means of estimate less truth, fractions, over candidates: above 0 is the bright side. Coverage
+    is the share of 95 % intervals that hold the truth. Worths are means over seeds, of users who tried
+    everything and know true labels.
+    """
+    everyone = verdicts[(verdicts["tried"] == ALL) & verdicts["true_labels"]]
+    rows = []
+    for key in [*dict.fromkeys(estimates[CELL].itertuples(index=False, name=None)), (None,) * len(CELL)]:
+        names = dict(zip(CELL, key, strict=True))
+        rows.append({**names, **_summed(_at(estimates, names), _at(everyone, names))})
+    return pd.DataFrame(rows)
+
+
+def _at(rows: pd.DataFrame, names: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows of a scenario; of all, where its names are None."""
+    for column, value in names.items():
+        rows = rows if value is None else rows[rows[column] == value]
+    return rows
+
+
+def _summed(estimates: pd.DataFrame, verdicts: pd.DataFrame) -> Row:
+    known = estimates.dropna(subset=["undiscovered"])
+    truth = known["undiscovered"]
+    off, off_in_sample = known["held_out"] - truth, known["in_sample"] - truth
+    judged = verdicts.dropna(subset=["estimate", "undiscovered"])
+    return {
+        "seeds": estimates["seed"].nunique(),
+        "candidates": len(known),
+        "bias": off.mean(),
+        "bias_in_sample": off_in_sample.mean(),
+        "error": off.abs().mean(),
+        "error_in_sample": off_in_sample.abs().mean(),
+        "coverage": truth.between(known["low"], known["high"]).mean(),
+        "too_bright": (truth < known["low"]).mean(),
+        "bias_on_affected": (estimates["held_out"] - estimates["affected"]).mean(),
+        "verdicts": len(judged),
+        "verdict_bias": (judged["estimate"] - judged["undiscovered"]).mean(),
+        "verdict_coverage": judged["undiscovered"].between(judged["low"], judged["high"]).mean(),
+        **verdicts.filter(like="worth_").mean().to_dict(),
     }

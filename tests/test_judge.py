@@ -304,6 +304,8 @@ def test_the_shortlist_has_every_method_and_then_the_best():
     original = model(the_case, 0.0)
     assert shortlist(the_case, original, given_ones, Settings(shortlist=4)) == [0, 1, 3, 4]
     assert shortlist(the_case, original, given_ones, Settings(shortlist=1)) == [0, 3, 4]
+    given_ones[4] = dataclasses.replace(given_ones[4], method="a")
+    assert shortlist(the_case, original, given_ones, Settings(shortlist=1)) == [0, 3, 4]
 
 
 candidates_of_a_kind = st.lists(

@@ -148,7 +148,9 @@ def test_no_method_sees_what_the_judge_knows():
     own = [*files_in("developer", *(f"plugins/{name}" for name in PLUGINS)), *DEVELOPERS]
     assert "judge" not in rooms_reached(*own)
     for path in own:
-        texts = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+        texts = {
+            node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)
+        }
         assert "case" not in texts, path  # the kind of file that holds it, see formats/identity.py
 
 

@@ -84,8 +84,8 @@ def shortlist(
 ) -> list[int]:
     """Positions of the candidates worth making again without each fold, by what costs nothing further.
 
-    The best by their in-sample repair: first that of each method, even one that costs too much, so that the
-    price of more repair is known; then more of those that nothing is objected to, until the list is full.
+    The best by their in-sample repair: first that of each method and that of all which cost too much, so that
+    the price of more repair is known; then others to which there is no objection, until the list is full.
     """
     asked = judged(case) & ~reported(case, settings)
     barred = {at: objection(case, original, one, settings) for at, one in enumerate(candidates)}
@@ -97,9 +97,10 @@ def shortlist(
         return bool(barred[at]), -share, -utility(case, one), name(candidates[at])
 
     ranked = sorted(alive, key=key)
-    first = {candidates[at].method: at for at in reversed(ranked)}
-    rest = [at for at in ranked if at not in first.values() and not barred[at]]
-    return sorted([*first.values(), *rest[: max(0, settings.shortlist - len(first))]], key=key)
+    first = {*{candidates[at].method: at for at in reversed(ranked)}.values()}
+    first |= {*[at for at in ranked if barred[at]][:1]}
+    rest = [at for at in ranked if at not in first and not barred[at]]
+    return sorted([*first, *rest[: max(0, settings.shortlist - len(first))]], key=key)
 
 
 @dataclass(frozen=True)

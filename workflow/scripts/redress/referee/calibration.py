@@ -317,5 +317,5 @@ def _summed(estimates: pd.DataFrame, verdicts: pd.DataFrame) -> Row:
         "verdicts": len(judged),
         "verdict_bias": (judged["estimate"] - judged["undiscovered"]).mean(),
         "verdict_coverage": judged["undiscovered"].between(judged["low"], judged["high"]).mean(),
-        **verdicts.filter(like="worth_").mean().to_dict(),
+        **{str(name): worth for name, worth in verdicts.filter(like="worth_").mean().items()},
     }

@@ -1,5 +1,7 @@
 """The judge's estimates over the truth, and what its choice is worth: one figure."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,7 +12,7 @@ from redress.report.paper import new_figure
 from redress.report.reading import percent_of
 from redress.report.shown import Shown
 
-SIZE = (7.0, 2.9)  # inches
+SIZE = (7.0, 2.8)  # inches
 
 TAKEN = {
     "worth_before": ("nothing done", "0.6", "|"),
@@ -25,13 +27,16 @@ TAKEN = {
 def draw(estimates: pd.DataFrame, summary: pd.DataFrame, shown: Shown) -> Figure:
     """Held-out and in-sample estimates of every candidate over the truth, and utility times repair."""
     figure = new_figure(SIZE)
-    held, told, worth = figure.subplots(1, 3, width_ratios=[1, 1, 1.25])
+    held, told, worth = figure.subplots(1, 3, width_ratios=[1, 1, 1])
     known = estimates.dropna(subset=["undiscovered"])
     _scatter(held, known, "held_out", "Held-out estimate (%)", shown)
     _scatter(told, known, "in_sample", "In-sample figure (%)", shown)
     _worths(worth, summary[summary["dataset"].notna()], shown)
-    handles, labels = held.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=len(labels), frameon=False)
+    looks: dict[str, Any] = {"frameon": False, "columnspacing": 1}
+    for axes, title, place in ((held, "Methods", "left"), (worth, "What is taken", "right")):
+        handles, labels = axes.get_legend_handles_labels()
+        looks |= {"loc": f"outside upper {place}", "ncols": -(-len(labels) // 2), "title": title}
+        figure.legend(handles, labels, **looks)
     return figure
 
 
@@ -57,9 +62,9 @@ def _scatter(axes: Axes, rows: pd.DataFrame, column: str, label: str, shown: Sho
 
 
 def _worths(axes: Axes, rows: pd.DataFrame, shown: Shown) -> None:
-    several = rows["dataset"].nunique() > 1
+    first = rows["dataset"].iloc[0]
     names = [
-        f"{shown.datasets[dataset] + ', ' if several else ''}{manipulation}, {percent_of(share)}"
+        f"{manipulation}, {percent_of(share)}{'' if dataset == first else chr(10) + shown.datasets[dataset]}"
         for dataset, manipulation, share in rows[CELL].itertuples(index=False, name=None)
     ]
     at = np.arange(len(names))[::-1]
@@ -71,4 +76,3 @@ def _worths(axes: Axes, rows: pd.DataFrame, shown: Shown) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=2, frameon=False, handletextpad=0.3)

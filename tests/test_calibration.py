@@ -28,8 +28,8 @@ def probes(right, affected=(0, 1, 2, 1), unaffected=(0, 2, 0)):
 
 @pytest.fixture
 def results(tmp_path, monkeypatch):
-    """S_f are 12 of 27. Candidate 1 heals all it is told of, the first three of S_m and, without the odd fold,
-    half of that; candidate 2 heals everything and pays for it."""
+    """S_f are 12 of 27. Candidate 1 heals all it is told of, the first three of S_m and, without the odd
+    fold, half of that; candidate 2 heals everything and pays for it."""
     monkeypatch.chdir(tmp_path)
     results = tiny.Results(MANIPULATED, GIVEN, [0, 1, 2, 4], [3, 5, 6])
     results.original(GOOD, unaffected=[0, 2, 0], manipulated=GIVEN, affected=[0, 1, 1, 1])

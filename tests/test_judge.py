@@ -149,6 +149,15 @@ def test_what_heals_what_it_was_told_of_alone_is_not_repaired():
     assert told.figures[0].in_sample.healed.estimate == 1
 
 
+def test_if_the_list_were_complete_is_said_where_that_makes_a_difference():
+    anew = candidate(case(), "eu", 0.0, in_sample=1.0)
+    told = judged(case(), anew)
+    assert any(
+        "Should the list be complete" in reason and "eu repairs 100 %" in reason for reason in told.reasons
+    )
+    assert not any("complete" in reason for reason in judged(case(), candidate(case(), "x", 0.9)).reasons)
+
+
 def test_what_makes_right_samples_wrong_is_harmful():
     assert judged(case(), candidate(case(), "x", 0.2), original=0.8).status == "harmful"
 

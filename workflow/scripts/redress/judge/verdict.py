@@ -14,6 +14,7 @@ from redress.judge.choice import (
     by_labels,
     choose,
     judged,
+    name,
     objection,
     repaired,
     reported,
@@ -124,6 +125,7 @@ def judge(case: Case, original: Outcome, candidates: Sequence[Candidate], settin
         reasons=(
             *why,
             *_offered(case, candidates, objections, choice),
+            *_if_complete(case, candidates, objections, verdict),
             *_caveats(case, verdict, choice, apart),
         ),
         goal="healed" if by_labels(case) else "not escaped",
@@ -265,6 +267,27 @@ def _offered(
         yield (
             f"{one.method} would repair {percent(repair)} of the held-out bad samples, but it"
             f" {objections[choice.offer]}: a higher utility_tolerance would take it."
+        )
+
+
+def _if_complete(
+    case: Case, candidates: Sequence[Candidate], objections: Sequence[str], verdict: Verdict | None
+) -> Iterator[str]:
+    """What would be so if there were nobody left to find, where that is another thing.
+
+    A method that trains on the rest alone does little while a part of a manipulation stays in it, and may
+    repair everything once it is all gone: folds, which leave a part in, cannot show that.
+    """
+    free = [one for one, objection in zip(candidates, objections, strict=True) if not objection]
+    if verdict is None or not free:
+        return
+    told = {name(one): rate(repaired(case, one.whole.bad), judged(case)) for one in free}
+    best = max(free, key=lambda one: (told[name(one)].low, -one.seconds, name(one)))
+    if told[name(best)].low > verdict.repair.high:
+        yield (
+            f"Should the list be complete, with no bad sample left in the training set, this is too dark: told"
+            f" of them all, {best.method} repairs {percent(told[name(best)])} of the list. That flatters methods"
+            " that train on the list; training again without it (EU) is none of them."
         )
 
 

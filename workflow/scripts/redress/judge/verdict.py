@@ -285,8 +285,8 @@ def _if_complete(
     best = max(free, key=lambda one: (told[name(one)].low, -one.seconds, name(one)))
     if told[name(best)].low > verdict.repair.high:
         yield (
-            f"Should the list be complete, with no bad sample left in the training set, this is too dark: told"
-            f" of them all, {best.method} repairs {percent(told[name(best)])} of the list. That flatters methods"
+            "Should the list be complete, with no bad sample left in the training set, this is too dark: told"
+            f" of all, {best.method} repairs {percent(told[name(best)])} of the list. That flatters methods"
             " that train on the list; training again without it (EU) is none of them."
         )
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_up_cases import CLASSES, FOLDS, VALIDATION, V, candidate, case, leave, model
 
 from redress.formats.errors import BadInputError
 from redress.judge import UNKNOWN, Candidate, Case, Outcome, Settings, judge, shortlist
@@ -20,41 +21,7 @@ from redress.judge.figures import figures, held_out
 from redress.judge.rates import Rate, mcnemar, rate
 from redress.judge.verdict import REPAIRED
 from redress.judge.writing import headline, write
-from redress.report.correction import About, Check, Correction, Suspect
-
-CLASSES, FOLDS, V = 4, 5, 400
-VALIDATION = np.arange(V) % CLASSES
-LONG = Settings(shortlist=3)
-
-
-def case(m=60, **changes):
-    """Bad samples i of the class i mod 4, labelled as the class after it; fold i mod 5."""
-    true = np.arange(m) % CLASSES
-    told = {
-        "ids": tuple(f"bad {i}" for i in range(m)),
-        "classes": ("cat", "dog", "cow", "hen"),
-        "validation_labels": VALIDATION,
-        "trusted": True,
-        "bad_given": (true + 1) % CLASSES,
-        "bad_true": true,
-        "fold": np.arange(m) % FOLDS,
-    }
-    return Case(**{**told, **changes})
-
-
-def model(the_case, healed, ruined=0.0, wrong=0.0):
-    """Right about the first `healed` of the bad samples, ruined on the last, else as labelled; shares."""
-    true, m = np.arange(the_case.m) % CLASSES, the_case.m
-    bad = np.where(np.arange(m) < round(healed * m), true, (true + 1) % CLASSES)
-    bad = np.where(np.arange(m) >= round((1 - ruined) * m), (true + 2) % CLASSES, bad)
-    validation = np.where(np.arange(V) < round(wrong * V), (VALIDATION + 1) % CLASSES, VALIDATION)
-    return Outcome(validation, bad)
-
-
-def candidate(the_case, method, healed, seconds=1.0, folds=FOLDS, in_sample=None, **fate):
-    whole = model(the_case, healed if in_sample is None else in_sample, **fate)
-    held = model(the_case, healed, **fate)
-    return Candidate(method, {"steps": 3}, seconds, whole, dict.fromkeys(range(folds), held))
+from redress.report.correction import About, Correction
 
 
 def judged(the_case, *candidates, original=0.0, **told):
@@ -399,25 +366,7 @@ def test_a_case_that_does_not_fit_together_is_refused(changes, message):
 def written(tmp_path, monkeypatch):
     """What a judgement among three candidates leaves behind: a verdict by 20 samples of 100 kept apart."""
     monkeypatch.chdir(tmp_path)
-    the_case = case(100)
-    own = [
-        candidate(the_case, "npo", 0.9, 2),
-        candidate(the_case, "eu", 0.3, 9),
-        candidate(the_case, "ssd", 1.0, 1, wrong=0.3),
-        Candidate("cf", {}, 1, Outcome(np.empty(0), np.empty(0), True)),
-    ]
-    told = judge(the_case, model(the_case, 0.0), own, Settings())
-    write("mine", the_case, model(the_case, 0.0), own, told, Settings())
-    about = About(
-        "mine",
-        {"commit": "1234"},
-        [Check("Accuracy <reproduced>", True, "91 %")],
-        [Suspect("x/1.png", b"not looked at", "given: cat")],
-        left_out=["scrub: 3 candidates"],
-        loading="model.load_state_dict(...)",
-    )
-    Correction(the_case, model(the_case, 0.0), own, told, Settings(), about).write()
-    return tmp_path / "results/corrections/mine", the_case, own, told
+    return tmp_path / "results/corrections/mine", *leave("mine")
 
 
 def test_the_verdict_can_be_counted_again_from_the_table(written):

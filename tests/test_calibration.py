@@ -8,7 +8,8 @@ import tiny
 from redress.formats.block import Block
 from redress.formats.errors import BadInputError
 from redress.judge import Settings
-from redress.referee.calibration import estimates, scenarios, summary, verdicts
+from redress.judge.rates import Rate
+from redress.referee.calibration import _expected, estimates, scenarios, summary, verdicts
 
 BLOCK = Block("eu", "uniform", "none", ("0.5",), ("a=1", "a=2"))
 FOLDS = ("even", "odd")
@@ -87,7 +88,7 @@ def test_folds_that_do_not_part_the_deletion_set_are_refused(results):
 
 
 def test_the_summary_counts_what_lies_in_the_interval():
-    place = {"dataset": "d", "manipulation": "m", "seed": 1, "affected": 0.5}
+    place = {"dataset": "d", "manipulation": "m", "seed": 1, "affected": 0.5, "m": 10, "undiscovered_n": 20}
     rows = [
         {
             **place,
@@ -124,3 +125,14 @@ def test_the_summary_counts_what_lies_in_the_interval():
     assert (first["verdict_bias"], first["verdict_coverage"], first["worth_taken"]) == pytest.approx(
         (0.2, 0.0, 0.25)
     )
+
+
+def test_what_a_perfect_judge_would_miss_is_counted_by_drawing():
+    generator = np.random.default_rng(0)
+    m, n, common = 16, 36, (11 + 27) / (16 + 36)
+    held, truth = generator.binomial(m, common, 4000), generator.binomial(n, common, 4000) / n
+    inside = [
+        Rate(hits, m).low <= share <= Rate(hits, m).high for hits, share in zip(held, truth, strict=True)
+    ]
+    assert _expected(16, 11, 36, 27) == pytest.approx(np.mean(inside), abs=0.02)
+    assert _expected(16, 0, 36, 0) == 1.0

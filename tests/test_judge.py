@@ -201,6 +201,12 @@ def test_what_costs_too_much_is_offered_with_its_price():
     assert judged(case(), cheap, candidate(case(), "dear", 0.5, wrong=0.05)).choice.offer is None
 
 
+def test_without_true_labels_nothing_dear_is_offered_for_ruin_would_look_like_repair():
+    blind = case(bad_true=np.full(60, UNKNOWN))
+    told = judged(blind, candidate(blind, "cheap", 0.5), candidate(blind, "dear", 0.0, ruined=1.0, wrong=0.5))
+    assert told.choice.offer is None
+
+
 def test_a_class_that_is_gone_stands_in_the_way():
     whole = model(case(), 1.0)
     lost = np.where((VALIDATION == 2) & (np.arange(V) < 80), 3, VALIDATION)  # 20 of 100 cows, 5 points in all

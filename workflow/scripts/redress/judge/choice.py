@@ -121,7 +121,8 @@ class Choice:
     tried: int
     """Among how many it was chosen."""
     offer: int | None = None
-    """That of one that costs more than is tolerated and surely repairs more; None where there is none."""
+    """That of one that costs more than is tolerated and surely repairs more. None where there is none and
+    without true labels, where what is ruined would look repaired."""
 
 
 def choose(case: Case, original: Outcome, candidates: Sequence[Candidate], settings: Settings) -> Choice:
@@ -145,7 +146,7 @@ def choose(case: Case, original: Outcome, candidates: Sequence[Candidate], setti
         # By the lower end of the interval: who was asked about few samples does not win by luck.
         return min(among, key=lambda at: (-rate(right[at], made[at]).low, *cost(at)), default=None)
 
-    best, offer = first(right.keys() - dear), first(dear)
+    best, offer = first(right.keys() - dear), first(dear if by_labels(case) else ())
     if offer is not None:
         here = made[offer] if best is None else made[offer] & made[best]
         now = repaired(case, original.bad) if best is None else right[best]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 from redress.formats import files
 from redress.formats.block import Block
@@ -36,6 +37,8 @@ class Fact:
     """Accuracy on what nobody found of S_m, by true labels."""
     changed: float | None
     """The share of those whose given label is no longer predicted."""
+    n: int
+    """How many these are."""
     affected: float | None
     """Accuracy on test images of D_m."""
     utility: float
@@ -145,6 +148,7 @@ def _fact(predictions: Predictions, truth: Truth, found: np.ndarray) -> Fact:
     return Fact(
         healed=accuracy(predicted[rest], true[rest]),
         changed=float(np.mean(predicted[rest] != given[rest])) if rest.any() else None,
+        n=int(rest.sum()),
         affected=accuracy(on["affected"], truth.test_labels[truth.affected]),
         utility=accuracy(on["unaffected"], truth.test_labels[truth.unaffected]) or 0.0,
     )
@@ -172,6 +176,7 @@ def estimates(scenario: Scenario) -> Iterator[Row]:
             "held_out_changed": kept.estimate,
             "validation": accuracy(candidate.whole.validation, case.validation_labels),
             "undiscovered": fact.healed,
+            "undiscovered_n": fact.n,
             "undiscovered_changed": fact.changed,
             "affected": fact.affected,
             "utility": fact.utility,
@@ -303,6 +308,11 @@ def _summed(estimates: pd.DataFrame, verdicts: pd.DataFrame) -> Row:
     known = estimates.dropna(subset=["undiscovered"])
     truth = known["undiscovered"]
     off, off_in_sample = known["held_out"] - truth, known["in_sample"] - truth
+    columns = ["m", "held_out", "undiscovered_n", "undiscovered"]
+    counts = [
+        (int(m), round(m * one), int(n), round(n * other))
+        for m, one, n, other in known[columns].itertuples(index=False, name=None)
+    ]
     judged = verdicts.dropna(subset=["estimate", "undiscovered"])
     return {
         "seeds": estimates["seed"].nunique(),
@@ -312,6 +322,7 @@ def _summed(estimates: pd.DataFrame, verdicts: pd.DataFrame) -> Row:
         "error": off.abs().mean(),
         "error_in_sample": off_in_sample.abs().mean(),
         "coverage": truth.between(known["low"], known["high"]).mean(),
+        "coverage_expected": np.mean([_expected(*row) for row in counts]) if len(counts) else None,
         "too_bright": (truth < known["low"]).mean(),
         "bias_on_affected": (estimates["held_out"] - estimates["affected"]).mean(),
         "verdicts": len(judged),
@@ -319,3 +330,17 @@ def _summed(estimates: pd.DataFrame, verdicts: pd.DataFrame) -> Row:
         "verdict_coverage": judged["undiscovered"].between(judged["low"], judged["high"]).mean(),
         **{str(name): worth for name, worth in verdicts.filter(like="worth_").mean().items()},
     }
+
+
+def _expected(m: int, held: int, n: int, healed: int) -> float:
+    """How often the interval of m samples holds the share of n others if both come from one rate.
+
+    The truth is itself a count of few samples, so that even a perfect judge's intervals miss it more often
+    than in one case of twenty. That rate is taken from both.
+    """
+    common = (held + healed) / (m + n)
+    of_m, of_n = (binom.pmf(np.arange(k + 1), k, common) for k in (m, n))
+    shares = np.arange(n + 1) / n
+    ends = [rate(np.arange(m) < hits).interval for hits in range(m + 1)]
+    inside = np.array([(low <= shares) & (shares <= high) for low, high in ends])
+    return float(of_m @ inside @ of_n)

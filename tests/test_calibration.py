@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny
+import yaml
+from project import Project
 
 from redress.formats.block import Block
 from redress.formats.errors import BadInputError
@@ -136,3 +138,41 @@ def test_what_a_perfect_judge_would_miss_is_counted_by_drawing():
     ]
     assert _expected(16, 11, 36, 27) == pytest.approx(np.mean(inside), abs=0.02)
     assert _expected(16, 0, 36, 0) == 1.0
+
+
+TINY = {
+    "seeds": [10],
+    "deletion_fractions": [0.5],
+    "datasets": {
+        "digits": {
+            "validation_size": 197,
+            "model": {"name": "resnet9", "width": 1},
+            "recipe": {"steps": 4, "batch_size": 48, "flip": False, "precision": "float32"},
+            "manipulations": {"poison": {"n": [60], "target_class": 0, "patch_size": 2}},
+        }
+    },
+    "discoveries": {
+        "uniform": {},
+        "even": {"use": "held_out", "fold": 0, "folds": 2},
+        "odd": {"use": "held_out", "fold": 1, "folds": 2},
+    },
+    "methods": {"cf": {"grid": {"steps": 2}}},
+}
+
+
+@pytest.mark.slow
+def test_the_rule_goes_from_pictures_to_table_and_figure_and_is_refused_without_folds(tmp_path):
+    project = Project.copy(tmp_path)
+    path = project.folder / "judge.yaml"
+    path.write_text(yaml.safe_dump(TINY))
+    command = ["snakemake", "results/tables/judge_summary.csv", "--cores", "2", "--configfile", "judge.yaml"]
+    done = project.run(*command)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(project.folder / "results/tables/judge_summary.csv")
+    assert table["candidates"].tolist() == [1, 1]
+    assert (project.folder / "results/figures/judge.png").stat().st_size > 1000
+    path.write_text(yaml.safe_dump({**TINY, "discoveries": {"uniform": {}}}))
+    refused = project.run(*command)
+    assert refused.returncode != 0
+    assert "judge.yaml: discoveries: the judge is tried on a block `uniform`" in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -8,7 +8,6 @@ import pandas as pd
 
 from redress.formats import products
 from redress.formats.block import Block
-from redress.formats.errors import BadInputError
 from redress.formats.identity import Identity
 from redress.judge import Settings
 from redress.launch.job import log, parser, run
@@ -19,12 +18,10 @@ from redress.report.shown import Shown
 
 
 def main(arguments: argparse.Namespace) -> None:
-    if not arguments.folds or not arguments.whole:
-        raise BadInputError("discoveries: needs a block `uniform` and one with `use: held_out` for each fold")
     rows: dict[str, list[dict[str, object]]] = {"judge_estimates": [], "judge_verdicts": []}
     for names, blocks in arguments.originals:
         listed = [Block.from_json(block) for block in blocks]
-        for scenario in scenarios(Identity(**names), listed, arguments.whole[0], arguments.folds):
+        for scenario in scenarios(Identity(**names), listed, arguments.whole, arguments.folds):
             rows["judge_estimates"] += estimates(scenario)
             rows["judge_verdicts"] += verdicts(scenario, Settings())
     tables = {name: pd.DataFrame(own) for name, own in rows.items()}
@@ -42,8 +39,8 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     cli = parser(__doc__)
     cli.add_argument("--originals", type=json.loads, required=True, help="JSON: [[names, blocks], ...]")
-    cli.add_argument("--whole", nargs="*", default=[], help="the discovery of S_f")
-    cli.add_argument("--folds", nargs="*", default=[], help="discoveries of S_f less a fold each")
+    cli.add_argument("--whole", required=True, help="the discovery of S_f")
+    cli.add_argument("--folds", nargs="+", required=True, help="discoveries of S_f less a fold each")
     cli.add_argument("--shown", type=json.loads, required=True, help="JSON: see redress/report/shown.py")
     cli.add_argument("--tables", type=Path, required=True, help="folder for the tables")
     cli.add_argument("--figures", type=Path, required=True, help="folder for the figure")

@@ -383,14 +383,20 @@ class Experiment:
         return self.arguments(Identity(""), **told, tables=tables)
 
     def calibrate_job(self, tables: str, figures: str) -> str:
-        """What calibrate.py is told: who found S_f, and who found it less each fold."""
+        """What calibrate.py is told: who found S_f, and who found it less each fold.
+
+        Raises ConfigError where nobody did.
+        """
         used = {name: self._use("discoveries", name) for name in self.discoveries}
         folds = [name for name, use in used.items() if use == "held_out"]
         whole = [name for name, use in used.items() if use == "uniform"]
+        if not folds or not whole:
+            problem = "the judge is tried on a block `uniform` and one with `use: held_out` for each fold"
+            raise ConfigError(("discoveries",), problem)
         originals = [
             [original.names, json.loads(self._blocks(original, None))] for original in self.originals()
         ]
-        told = {"originals": _json(originals), "whole": whole[:1], "folds": folds, "shown": self.shown}
+        told = {"originals": _json(originals), "whole": whole[0], "folds": folds, "shown": self.shown}
         return self.arguments(Identity(""), **told, tables=tables, figures=figures)
 
     def summarise_job(self, tables: str) -> str:

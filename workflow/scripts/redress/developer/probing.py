@@ -89,7 +89,7 @@ def probe(
 
 
 def _check_output(bench: Bench, model: nn.Module) -> None:
-    """Raise BadInputError unless the model takes a batch, in training too, and gives logits of the classes."""
+    """Raise BadInputError unless the model takes batches, in training too, and gives logits of all classes."""
     images = bench.look(bench.validation)(torch.arange(min(2, len(bench.validation)), device=bench.device))
     for mode in (False, True):
         try:

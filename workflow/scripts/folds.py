@@ -27,7 +27,7 @@ def main(arguments: argparse.Namespace) -> None:
         fold=fold,
         group=None if bad.groups is None else np.array(bad.groups),
     ).save(identity.dataset)
-    pictures, _ = files.load_arrays(identity.path("pictures"), Identity(identity.dataset))
+    pictures, _ = files.load_arrays(identity.path("pictures"), Identity(identity.dataset), mapped=True)
     alike = copies(pictures["train_digests"], pictures["validation_digests"], bad, training, validation)
     notes = {"copies": alike, "probably_fine": probably_fine(bad, training)}
     files.write_json(identity.path("notes"), notes, Identity(identity.dataset))

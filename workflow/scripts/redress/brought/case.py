@@ -36,16 +36,18 @@ def ingest(
     """
     training, validation = lists
     height, width = preprocess["size"]
-    shape = (len(preprocess["mean"]), height, width)
-    arrays: dict[str, np.ndarray] = {"validation_labels": validation.labels}
-    for split, one in (("train", training), ("validation", validation)):
-        images = np.empty((len(one), *shape), np.uint8)
-        digests = np.empty(len(one), np.uint64)
-        for at, picture in enumerate(decoded(one.files, preprocess)):
-            images[at], digests[at] = picture, digest_of(picture)
-        arrays |= {f"{split}_images": images, f"{split}_digests": digests}
+    splits = {"train": training, "validation": validation}
+    shapes: dict[str, Any] = {"validation_labels": (np.int64, (len(validation),))}
+    for split, one in splits.items():
+        shapes[f"{split}_images"] = np.uint8, (len(one), len(preprocess["mean"]), height, width)
+        shapes[f"{split}_digests"] = np.uint64, (len(one),)
     about = {**about, "mean": preprocess["mean"], "deviation": preprocess["std"]}
-    files.save_arrays(identity.path("pictures"), arrays, about, identity)
+    with files.arrays_to_fill(identity.path("pictures"), shapes, about, identity) as arrays:
+        arrays["validation_labels"][:] = validation.labels
+        for split, one in splits.items():
+            for at, picture in enumerate(decoded(one.files, preprocess)):
+                arrays[f"{split}_images"][at] = picture
+                arrays[f"{split}_digests"][at] = digest_of(picture)
 
 
 def cut(
@@ -62,7 +64,7 @@ def cut(
     each bad sample, int64 (m,).
     """
     training, _ = lists
-    pictures, held = files.load_arrays(original.path("pictures"), Identity(original.dataset))
+    pictures, held = files.load_arrays(original.path("pictures"), Identity(original.dataset), mapped=True)
     if len(pictures["train_images"]) != len(training) or held["ids"] != files.digest_of_seals(training.ids):
         raise DamagedFileError(original.path("pictures"), "holds other pictures than the lists")
     run = original.run

@@ -45,7 +45,9 @@ class Bench:
         self.device = choose_device(setup.device, setup.threads)
         self.recipe = setup.recipe
         self._model_settings = setup.model
-        self._images, about = files.load_arrays(identity.path("pictures"), Identity(identity.dataset))
+        self._images, about = files.load_arrays(
+            identity.path("pictures"), Identity(identity.dataset), mapped=True
+        )
         self.classes: list[str] = about["classes"]
         self.view, view_seal = TrainingView.load(identity)
         self.seals = {"pictures": about["seal"], "training_set": view_seal}
@@ -66,6 +68,11 @@ class Bench:
     def channels(self) -> int:
         """Of a picture."""
         return int(self._images["train_images"].shape[1])
+
+    @property
+    def pixels(self) -> int:
+        """Height times width of a picture."""
+        return int(np.prod(self._images["train_images"].shape[2:]))
 
     @property
     def samples(self) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from redress.developer.bench import Bench, as_arrays, checked_model
-from redress.developer.prediction import BATCH, Predictor
+from redress.developer.prediction import Predictor, batch_size
 from redress.developer.training import autocast
 from redress.developer.training_set import normaliser
 from redress.developer.weights import read_weights
@@ -89,7 +89,7 @@ def probe(
 
 
 def _check_output(bench: Bench, model: nn.Module) -> None:
-    """Raise BadInputError unless the model takes batches, in training too, and gives logits of all classes."""
+    """Raise BadInputError unless the model takes batches, in training too, and gives logits of classes."""
     images = bench.look(bench.validation)(torch.arange(min(2, len(bench.validation)), device=bench.device))
     for mode in (False, True):
         try:
@@ -159,7 +159,7 @@ def _predicted(
     view = bench.validation if view is None else view
     look, parts = bench.look(view, normalise), []
     with torch.inference_mode(), autocast(bench.device, bench.recipe):
-        for batch in torch.arange(len(view), device=bench.device).split(BATCH[bench.device.type]):
+        for batch in torch.arange(len(view), device=bench.device).split(batch_size(bench)):
             logits = model(look(batch))
             if not logits.isfinite().all():
                 raise BadInputError("the model's logits are not finite: are the weights whole?")

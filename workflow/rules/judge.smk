@@ -38,8 +38,8 @@ rule judge:
     conda:
         "../../envs/results.yaml"
     params:
-        # The command is no reason to judge again.
-        start=lambda wc: f"{script('judge')} --command {shlex.quote(COMMAND)}",
+        # The command is no reason to judge again: what is told with the output's help is not compared.
+        start=lambda wc, output: f"{script('judge')} --command {shlex.quote(COMMAND)}",
         told=lambda wc: experiment.judge_job(wc.dataset),
         sources=[
             experiment.sources_of("judge"),

@@ -190,8 +190,8 @@ def inputs_of_candidates(method, candidates=None):
 
 
 def any_of(allowed):
-    """A regular expression for one of these names."""
-    return "|".join(map(re.escape, sorted(allowed)))
+    """A regular expression for one of these names; without any, for nothing."""
+    return "|".join(map(re.escape, sorted(allowed))) or "(?!)"
 
 
 def filled(pattern, **names):

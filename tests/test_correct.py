@@ -104,7 +104,7 @@ def test_checks_alone_and_a_dry_run_need_no_gpu_and_bad_input_is_one_line(tmp_pa
     planned = project.planned("check", "--configfile", CONFIG)
     assert planned == {"ingest_digits": 1, "folds_digits": 1, "probe_digits": 1, "check": 1}
     whole = project.snakemake("correct", "--dry-run", "--configfile", CONFIG)
-    assert "Error" not in whole.stdout + whole.stderr  # such as rules tried that cannot make what is asked for
+    assert "Error" not in whole.stdout + whole.stderr
     with (tmp_path / "data/correct-example/bad.csv").open("a", encoding="utf-8") as file:
         file.write("0/digit 9999.png,3\n")
     done = project.run("snakemake", "correct", "--dry-run", "--configfile", CONFIG)

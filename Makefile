@@ -11,7 +11,7 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 PYTEST := python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := all
-.PHONY: all env status test test-all bench lint format docs docs-figures rulegraph lock clean help
+.PHONY: all env correct correct-example status test test-all bench lint format docs docs-figures rulegraph lock clean help
 
 all: env ## run the experiment in config.yaml: a page, figures and tables in results/
 	$(RUN) snakemake --cores $(CORES) --resources gpu=1
@@ -31,6 +31,16 @@ rebuild-env:
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(LOCK)
 	cp $(LOCK) $(BUILT_FROM)
+
+correct: env ## correct a model of your own, as CONFIG=mine.yaml says (docs/correcting.md)
+	@test -n "$(CONFIG)" || { echo "error: which model? make correct CONFIG=mine.yaml"; exit 1; }
+	$(RUN) snakemake correct --cores $(CORES) --resources gpu=1 --configfile $(CONFIG)
+	@echo
+	@echo "Verdicts and weights: $(CURDIR)/results/corrections"
+
+correct-example: env ## train a small model on poisoned digits outside Redress, and correct it
+	$(RUN) python docs/correct-example/train.py data/correct-example
+	@$(MAKE) --no-print-directory correct CONFIG=config/correct-example.yaml
 
 status: env ## what would run, and why (of another experiment with ARGS="--configfile FILE")
 	$(RUN) snakemake --dry-run --quiet rules $(ARGS)

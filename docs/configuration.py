@@ -88,9 +88,10 @@ def _block(path: str, rules: Rules) -> Iterator[str]:
         full, inner = f"{path}.{key}".removeprefix("."), _resolved(given)
         entries = inner.get("additionalProperties")
         if "properties" in inner:
-            # Keys that share their rules, the stages of `resources`, share a section.
-            same = [rule for rule in rules["properties"].values() if rule == given and "$ref" in rule]
-            place = f"{path}.<stage>" if len(same) > 1 else full
+            # Keys that share their rules, such as the stages of `resources`, share a section.
+            same = [name for name, rule in rules["properties"].items() if rule == given and "$ref" in rule]
+            shared = " or ".join(same) if len(same) == 2 else "stage"
+            place = f"{path}.<{shared}>" if len(same) > 1 else full
             below[place] = inner
             kind = f"[block](#{_slug(place)})"
         elif isinstance(entries, Mapping) and "properties" in _resolved(entries):

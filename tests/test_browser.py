@@ -6,10 +6,12 @@ import itertools
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from made_up import METHODS, results
+from made_up_cases import leave
 
 import examples
 import page as script
@@ -88,6 +90,17 @@ def address(folder):
     return (folder / "report.html").as_uri()
 
 
+@pytest.fixture(scope="module", params=["run", "correction"])
+def any_page(request, address, tmp_path_factory):
+    """The address of the page of a run, and of that of a correction."""
+    if request.param == "run":
+        return address
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("correction"))
+        leave("mine")
+        return Path("results/corrections/mine/report.html").resolve().as_uri()
+
+
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory):
     options = selenium.ChromeOptions()
@@ -156,17 +169,17 @@ def plotted(driver, name):
 # One file
 
 
-def test_the_page_opens_without_a_word_and_without_a_request(driver, address):
+def test_the_page_opens_without_a_word_and_without_a_request(driver, any_page):
     driver.get("about:blank")
     for kind in ("browser", "performance"):
         driver.get_log(kind)
-    open_at(driver, address, WIDE)
+    open_at(driver, any_page, WIDE)
     assert [entry for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
     messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
     sent = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-    assert address in sent
+    assert any_page in sent
     assert [url for url in sent if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert [url for url in sent if url.startswith("file:")] == [address]
+    assert [url for url in sent if url.startswith("file:")] == [any_page]
 
 
 def test_the_browser_refuses_what_would_leave_the_machine(opened):
@@ -313,8 +326,8 @@ def test_legends_are_not_cut_off(opened):
 
 
 @pytest.mark.parametrize("width", [WIDE, PHONE, 360, NARROW])
-def test_the_page_does_not_scroll_sideways_but_tables_do(driver, address, width):
-    open_at(driver, address, width)
+def test_the_page_does_not_scroll_sideways_but_tables_do(driver, any_page, width):
+    open_at(driver, any_page, width)
     page, screen = driver.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
     assert page <= screen == width
     for region in elements(driver, ".scroll"):
@@ -340,8 +353,8 @@ def test_plots_follow_the_width_of_the_window(driver, address):
 
 
 @pytest.mark.parametrize("width", [WIDE, PHONE])
-def test_no_rule_of_accessibility_is_broken(driver, address, width):
-    open_at(driver, address, width)
+def test_no_rule_of_accessibility_is_broken(driver, any_page, width):
+    open_at(driver, any_page, width)
     driver.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true })")
     rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
     found = axe.Axe().run(driver, options=rules)["violations"]

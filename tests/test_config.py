@@ -727,7 +727,7 @@ def test_writing_a_default_changes_nothing(path, default):
 
 
 def test_the_schema_and_the_recipe_have_the_same_defaults():
-    described = SCHEMA["$defs"]["dataset"]["properties"]["recipe"]["properties"]
+    described = SCHEMA["$defs"]["recipe"]["properties"]
     from_schema = {key: rule["default"] for key, rule in described.items() if "default" in rule}
     from_code = {field.name: field.default for field in fields(Recipe) if field.default is not NO_DEFAULT}
     assert from_schema == from_code

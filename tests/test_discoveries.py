@@ -53,6 +53,8 @@ FOUND = [
     ("uniform", {}, 0.5, [4, 9, 2, 11, 0]),
     ("uniform", {"count": 1}, 0.5, [4]),
     ("uniform", {"count": 10}, 0.1, MANIPULATED.tolist()),
+    ("held_out", {"fold": 1, "folds": 3}, 1.0, [4, 2, 11, 7, 8, 23, 13]),
+    ("held_out", {"fold": 0, "folds": 2}, 0.5, [9, 11]),
     ("one_class", {"true_class": 2}, 0.3, [2, 11, 8]),
     ("one_class", {"true_class": 2}, 1.0, [2, 11, 8, 20, 23]),
     ("one_class", {"true_class": 0}, 1.0, [9, 0]),
@@ -131,3 +133,24 @@ def test_who_can_find_nobody_says_so_in_one_line(name, settings, problem):
         found(name, **settings)
     assert str(caught.value).startswith(f"discoveries/{name}.py: ")
     assert "\n" not in str(caught.value)
+
+
+def test_folds_part_what_uniform_finds():
+    for share in (0.5, 0.8, 1.0):
+        everything = set(found("uniform", share))
+        left_out = [everything - set(found("held_out", share, fold=fold, folds=5)) for fold in range(5)]
+        assert sorted(one for out in left_out for one in out) == sorted(everything)
+        assert max(map(len, left_out)) - min(map(len, left_out)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"fold": 5, "folds": 5}, "5 is not a fold; allowed: 0 to 4"),
+        ({"fold": 0, "folds": 1}, "1 is out of range: at least 2"),
+        ({"fold": 0, "folds": 11}, "11 are more than the 10 samples that are 0.1 of 100"),
+    ],
+)
+def test_folds_that_cannot_be_are_refused(settings, message):
+    problems = load("discoveries", "held_out").problems(100, [0.1], None, **settings)
+    assert [problem for _, problem in problems] == [message]

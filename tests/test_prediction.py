@@ -70,6 +70,7 @@ def a_bench(classes=CLASSES, affected=AFFECTED):
     return SimpleNamespace(
         device=CPU,
         recipe=recipe,
+        pixels=1,
         classes=[str(c) for c in range(classes)],
         look=look,
         validation=View("validation", np.arange(11)),

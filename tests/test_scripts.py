@@ -23,7 +23,7 @@ def test_a_script_explains_itself():
 
 def test_every_stage_has_a_script_and_a_rule_file_that_the_snakefile_includes_once():
     snakefile = (ROOT / "workflow/Snakefile").read_text()
-    included = re.findall(r'^include: "rules/(\w+)\.smk"$', snakefile, flags=re.MULTILINE)
+    included = re.findall(r'^ *include: "rules/(\w+)\.smk"$', snakefile, flags=re.MULTILINE)
     assert sorted(included) == sorted(path.stem for path in (ROOT / "workflow/rules").glob("*.smk"))
     stages = {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")}
     assert set(included) - {"common", "after_failures", "look_again"} == stages

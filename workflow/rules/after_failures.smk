@@ -202,7 +202,7 @@ def tell_of_diverged():
 
 onsuccess:
     shutil.rmtree(INCOMPLETE, ignore_errors=True)
-    if workflow.is_main_process:
+    if workflow.is_main_process and not experiment.cases:
         tell_of_diverged()
         if all(map(os.path.exists, [*table_files(), "results/report.html"])):
             remove_what_is_of_before()

@@ -23,14 +23,20 @@ if {"{", "}"} & set(str(ROOT)):
 sys.path.insert(0, str(SCRIPTS))
 
 from redress import plugins
+from redress.formats.files import read_json
 from redress.formats.errors import CONFIG_OPTION, BadInputError
 from redress.formats.identity import CELL, ORIGINAL, PLACES, PLAIN, RUN, WHOLE, Identity
 from redress.launch.environment import share_environment
 from redress.launch.preloaded import start_server
 from redress.plan.checks import ConfigError, StrictLoader, holds_itself
+from redress.plan.corrections import Corrections
 from redress.plan.experiment import Experiment
 
 TABLES = "results/tables"
+BESIDE_VERDICT = [
+    PLACES["verdict"].replace("verdict.json", name)
+    for name in ("report.html", "MODEL_CARD.md", "candidates.csv", "heldout.csv")
+]
 LOGS = RUN.replace("results/runs", "results/logs")
 ORIGINAL_LOGS = ORIGINAL.replace("results/runs", "results/logs")
 COMMAND = shlex.join(["snakemake", *sys.argv[1:]])
@@ -96,7 +102,7 @@ def checked_experiment(config):
     given = typed(workflow.config_settings.config)
     update_config(config, given)
     try:
-        return Experiment(config)
+        return Corrections(config) if "corrections" in config else Experiment(config)
     except ConfigError as error:
         refuse(error)
     except BadInputError as error:  # in a plugin that cannot be read
@@ -184,8 +190,8 @@ def inputs_of_candidates(method, candidates=None):
 
 
 def any_of(allowed):
-    """A regular expression for one of these names."""
-    return "|".join(map(re.escape, sorted(allowed)))
+    """A regular expression for one of these names; without any, for nothing."""
+    return "|".join(map(re.escape, sorted(allowed))) or "(?!)"
 
 
 def filled(pattern, **names):
@@ -223,6 +229,41 @@ def candidate_paths(cell, names):
     """The results of candidates of one deletion set; quicker than asking each one for its path."""
     pattern = cell.having(candidate="{}").path("candidate")
     return [pattern.format(name) for name in names]
+
+
+def case_files(case):
+    """What the judge knows of a model that somebody brought, and what that model predicts."""
+    return [Identity(case).path("case"), experiment.original(case).path("predictions")]
+
+
+def candidates_of(case, wanted):
+    """Everything unlearned from such a model that is `wanted` by method, candidate and discovery."""
+    original = experiment.original(case)
+    return [
+        path
+        for block in experiment.blocks_of(case)
+        for cell in block.cells(original)
+        for path in candidate_paths(
+            cell, [name for name in block.candidates if wanted(block.method, name, block.discovery)]
+        )
+    ]
+
+
+def shortlisted(wildcards):
+    """Its candidates, those of the shortlist without each part of S_f too."""
+    place = Identity(wildcards.dataset)
+    path = checkpoints.shortlist.get(**wildcards).output[0]
+    listed = [tuple(one) for one in read_json(path, place, "shortlist")["shortlist"]]
+    return candidates_of(
+        wildcards.dataset,
+        lambda method, name, part: part == "known" or (method, name) in listed,
+    )
+
+
+def corrected():
+    """What comes out of corrections."""
+    kinds = [PLACES["repaired"], PLACES["verdict"], *BESIDE_VERDICT]
+    return expand(kinds, dataset=experiment.cases)
 
 
 def bound_files(wildcards):
@@ -305,9 +346,10 @@ def figure_caption(figure):
     return f"../report/{own if known else f'{measure}.rst'}"
 
 
-def page_parts():
-    """Fingerprint of the page's template, style sheet and script."""
-    parts = sorted((ROOT / "workflow" / "report").glob("page.*"))
+def page_parts(*names):
+    """Fingerprint of a page's templates, style sheet and script."""
+    folder = ROOT / "workflow" / "report"
+    parts = sorted(path for name in names for path in folder.glob(name))
     return sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()[:16]
 
 
@@ -346,6 +388,8 @@ def options_of(input, *names):
 
 onstart:
     gc.enable()
+    for warning in experiment.warnings() if workflow.is_main_process else []:
+        print(f"warning: {warning}", file=sys.stderr)
     tell_of_failures()  # in the log file as well, which is opened only now
     if workflow.is_main_process:
         mark_as_outdated()

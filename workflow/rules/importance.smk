@@ -14,6 +14,8 @@ use rule train as importance with:
         PLACES["importance"],
     log:
         f"{ORIGINAL_LOGS}/importance/{{importance}}/{{over}}.log",
+    wildcard_constraints:
+        maker=any_of(experiment.makers),
     resources:
         gpu=gpus,
         mem_mb=growing("importance", "mem_mb"),

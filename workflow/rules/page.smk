@@ -18,6 +18,6 @@ rule page:
             f" {options_of(input, 'bounds', 'rules')}"
         ),
         told=lambda wc: experiment.page_job(TABLES, "results/figures", "results/report.html"),
-        sources=[experiment.measure_sources("page"), page_parts()],
+        sources=[experiment.measure_sources("page"), page_parts("page.*")],
     shell:
         JOB

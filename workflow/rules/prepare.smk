@@ -1,13 +1,3 @@
-# What is not in the config cannot be asked for.
-wildcard_constraints:
-    dataset=any_of(experiment.datasets),
-    manipulation=any_of({run.manipulation for run in experiment.runs()}),
-    maker=any_of(experiment.makers),
-    discovery=any_of(experiment.discoveries),
-    expansion=any_of([PLAIN, *experiment.expansions]),
-    importance=any_of(plugins.names("importances")),
-
-
 rule prepare:
     output:
         PLACES["pictures"],

@@ -11,6 +11,9 @@ rule train:
         PLACES["predictions"],
     log:
         f"{ORIGINAL_LOGS}/train.log",
+    # A model that somebody brings is nobody's to train.
+    wildcard_constraints:
+        maker=any_of([] if experiment.cases else experiment.makers),
     conda:
         "../../envs/training.yaml"
     threads: experiment.threads

@@ -45,12 +45,14 @@ class Bench:
         self.device = choose_device(setup.device, setup.threads)
         self.recipe = setup.recipe
         self._model_settings = setup.model
-        self._images, about = files.load_arrays(identity.path("pictures"), Identity(identity.dataset))
+        self._images, about = files.load_arrays(
+            identity.path("pictures"), Identity(identity.dataset), mapped=True
+        )
         self.classes: list[str] = about["classes"]
         self.view, view_seal = TrainingView.load(identity)
         self.seals = {"pictures": about["seal"], "training_set": view_seal}
         """Of the files that were read, by kind: what a result says it was made from."""
-        self._normalise = normaliser(about["mean"], about["deviation"], self.device)
+        self.normalise = normaliser(about["mean"], about["deviation"], self.device)
 
     @cached_property
     def training_set(self) -> TrainingSet:
@@ -60,7 +62,17 @@ class Bench:
     def seen_as(self, view: TrainingView) -> TrainingSet:
         """The training images as this view has them."""
         images = self._images["train_images"]
-        return training_set(view, images, self.recipe, self._normalise, self.device)
+        return training_set(view, images, self.recipe, self.normalise, self.device)
+
+    @property
+    def channels(self) -> int:
+        """Of a picture."""
+        return int(self._images["train_images"].shape[1])
+
+    @property
+    def pixels(self) -> int:
+        """Height times width of a picture."""
+        return int(np.prod(self._images["train_images"].shape[2:]))
 
     @property
     def samples(self) -> Tensor:
@@ -73,15 +85,21 @@ class Bench:
         probes, self.seals["probes"] = Probes.load(self.identity)
         return probes
 
-    def look(self, view: View) -> Look:
-        """The pictures of a view."""
-        batch = pictures(view, self._images[f"{view.split}_images"], self._normalise, self.device)
+    def look(self, view: View, normalise: Callable[[Tensor], Tensor] | None = None) -> Look:
+        """The pictures of a view, normalised as the dataset is or as somebody wants to try it."""
+        images = self._images[f"{view.split}_images"]
+        batch = pictures(view, images, normalise or self.normalise, self.device)
         return lambda positions: batch(positions, None)
 
     @cached_property
     def validation(self) -> View:
         """The validation set."""
         return View("validation", torch.arange(len(self._images["validation_images"])).numpy())
+
+    @property
+    def validation_labels(self) -> np.ndarray:
+        """int64 (V,)."""
+        return self._images["validation_labels"]
 
     def seed(self, *names: str | int | float) -> int:
         """A seed that depends on dataset, manipulation, n, seed and `names` alone."""
@@ -95,8 +113,7 @@ class Bench:
     @cached_property
     def new_model(self) -> Callable[[int], nn.Module]:
         """The network, freshly initialised from a seed. Bound to the architecture alone: tasks hold it."""
-        channels = self._images["train_images"].shape[1]
-        return partial(_new_model, self._model_settings, channels, len(self.classes), self.device)
+        return partial(_new_model, self._model_settings, self.channels, len(self.classes), self.device)
 
     def original(self) -> nn.Module:
         """M_o, in evaluation mode."""

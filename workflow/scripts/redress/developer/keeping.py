@@ -1,17 +1,20 @@
 """Keeping the weights of selected models, which are made again: all candidates' would fill a disk."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from redress.developer.bench import as_arrays
 from redress.developer.candidate_job import CandidateJob
 from redress.formats import files
 from redress.formats.contents import Predictions
 from redress.formats.errors import BadInputError, DamagedFileError
-from redress.formats.identity import Identity
+from redress.formats.identity import PLAIN, Identity
 from redress.formats.recipe import Setup
 
 
@@ -33,17 +36,69 @@ def keep_selected(
     recorded = Predictions.load("candidate", cell.having(candidate=name))
     if _holds(cell, recorded.about["seal"]):
         return f"the weights of {name} are there already"
-    model, made = CandidateJob(cell, uses, setup, provenance).run(recorded.about["hyperparameters"])
+    model, made = _made_again(cell.having(candidate=name), recorded, uses, setup, provenance)
+    about = {**made.about, "made_from": recorded.about["seal"]}
+    files.save_arrays(cell.path("model"), as_arrays(model.state_dict()), about, cell)
+    return f"kept the weights of {name}"
+
+
+def repair(
+    original: Identity,
+    uses: Mapping[str, str],
+    setup: Setup,
+    provenance: Mapping[str, Any],
+    methods: Mapping[str, str],
+    parent: str,
+    bad_list: str,
+) -> str:
+    """Write the weights of the candidate that was chosen for somebody's model, as that names its tensors.
+
+    `methods` are the files behind names of methods, `parent` is the file of weights that were brought,
+    `bad_list` the SHA-256 of the list of bad samples, which no job of the developer's reads.
+    Returns what happened, in words.
+    """
+    case = Identity(original.dataset)
+    choice = files.read_json(original.path("choice"), case, "method", "candidate", "status")
+    about = {"status": choice["status"], "parent_sha256": files.sha256(parent), "bad_list_sha256": bad_list}
+    if choice["candidate"] is None:
+        _write_weights(original.path("repaired"), {}, about)
+        return f"{choice['status']}: no candidate was chosen, the file stays empty"
+    cell = original.having(discovery="known", share="1.0", expansion=PLAIN, method=choice["method"])
+    who = cell.having(candidate=choice["candidate"])
+    recorded = Predictions.load("candidate", who)
+    told = {**uses, "method": methods[choice["method"]]}
+    model, made = _made_again(who, recorded, told, setup, provenance)
+    about |= {"method": choice["method"], "hyperparameters": json.dumps(made.about["hyperparameters"])}
+    about |= {"commit": str(provenance.get("commit"))}
+    prefix = files.about_of(original.path("original"))["prefix"]
+    tensors = {f"{prefix}{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
+    _write_weights(original.path("repaired"), tensors, about)
+    return f"{choice['status']}: wrote the weights of {choice['method']} {choice['candidate']}"
+
+
+def _write_weights(path: str, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
+    """Atomically, with `about` and what is needed by who loads them in the header."""
+    clones = {
+        name: tensor.detach().cpu().clone() for name, tensor in tensors.items()
+    }  # none may share memory
+    with files.atomic(path) as temporary:
+        save_file(clones, temporary, metadata={**about, "format": "pt"})
+
+
+def _made_again(
+    who: Identity, recorded: Predictions, uses: Mapping[str, str], setup: Setup, provenance: Mapping[str, Any]
+) -> tuple[nn.Module, Predictions]:
+    """A candidate once more. Raises BadInputError where it predicts otherwise than what is recorded of it."""
+    job = CandidateJob(who.having(candidate=None), uses, setup, provenance)
+    model, made = job.run(recorded.about["hyperparameters"])
     pairs = [(made.validation, recorded.validation), (made.deletion, recorded.deletion)]
     pairs += zip(made.probes, recorded.probes, strict=True)
     if not all(np.array_equal(now, then) for now, then in pairs):
         raise BadInputError(
-            f"the model made again predicts otherwise than {cell.having(candidate=name).path('candidate')}: "
+            f"the model made again predicts otherwise than {who.path('candidate')}: "
             "other hardware, versions or threads than the recorded ones?"
         )
-    about = {**made.about, "made_from": recorded.about["seal"]}
-    files.save_arrays(cell.path("model"), as_arrays(model.state_dict()), about, cell)
-    return f"kept the weights of {name}"
+    return model, made
 
 
 def _holds(cell: Identity, seal: str) -> bool:

@@ -17,7 +17,13 @@ from redress.formats.errors import BadInputError
 from redress.launch.device import Stopwatch
 
 BATCH = {"cpu": 500, "cuda": 2000}
-"""Images in a forward pass: enough to keep the device busy."""
+"""Images of up to 64x64 pixels in a forward pass: enough to keep the device busy. Larger ones fewer."""
+
+
+def batch_size(bench: Bench) -> int:
+    """Images in a forward pass."""
+    return max(1, int(BATCH[bench.device.type] * min(1, 64 * 64 / bench.pixels)))
+
 
 Classes = dict[str, np.ndarray]
 
@@ -30,6 +36,7 @@ class Predictor:
 
     def __init__(self, bench: Bench, deletion: Tensor | None = None):
         self._device, self._recipe, self._classes = bench.device, bench.recipe, len(bench.classes)
+        self._batch = batch_size(bench)
         self._type = np.uint8 if self._classes <= 256 else np.uint16
         probes = bench.probes.sets
         self._sets: dict[str, tuple[Look, Tensor]] = {
@@ -88,7 +95,7 @@ class Predictor:
 
     def _logits(self, model: nn.Module, look: Look, positions: Tensor) -> Tensor:
         def batches() -> Iterator[Tensor]:
-            for batch in positions.split(BATCH[self._device.type]):
+            for batch in positions.split(self._batch):
                 output = model(look(batch))
                 if not isinstance(output, Tensor):
                     raise BadInputError(

@@ -93,21 +93,31 @@ def crop_and_flip(images: Tensor, padding: int, flip: bool, generator: torch.Gen
     return padded[batch, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
+def _fit(images: np.ndarray, device: torch.device) -> bool:
+    """Whether pictures may stay on the device: all do on a CPU, where what is on disk stays there."""
+    return device.type == "cpu" or images.nbytes < SHARE * torch.cuda.mem_get_info(device)[0]
+
+
+SHARE = 0.4
+"""Of a GPU's free memory that pictures of one split may take: the rest is for what is computed of them."""
+
+
 def pictures(
     view: View, images: np.ndarray, normalise: Callable[[Tensor], Tensor], device: torch.device
 ) -> Callable[[Tensor, Augment | None], Tensor]:
     """A function that makes batches of a view: positions in it (B,) to normalised float32 (B, C, H, W).
 
-    `images` are those of the view's split, uint8 (N, C, H, W). Between pictures and marks comes what the
+    `images` are those of the view's split, uint8 (N, C, H, W). They go to the device as a whole unless they
+    would take most of its memory; then batches do, one by one. Between pictures and marks comes what the
     second argument does to uint8 batches.
     """
     where = torch.as_tensor(view.indices, device=device)
     whole = len(where) == len(images) and bool((view.indices == np.arange(len(images))).all())
-    base = torch.as_tensor(images, device=device)
+    base = torch.as_tensor(images, device=device if _fit(images, device) else "cpu")
     if len(view.stored):
-        base = base[where] if not whole else base.clone()
+        base = base[where.to(base.device)] if not whole else base.clone()
         whole = True
-        base[torch.as_tensor(view.stored_at, device=device)] = torch.as_tensor(view.stored, device=device)
+        base[torch.as_tensor(view.stored_at)] = torch.as_tensor(view.stored, device=base.device)
     marked = bool(len(view.carried))
     if marked:
         carried = torch.as_tensor(view.carried, device=device)
@@ -118,7 +128,7 @@ def pictures(
         )
 
     def batch(positions: Tensor, augment: Augment | None) -> Tensor:
-        chosen = base[positions if whole else where[positions]]
+        chosen = base[(positions if whole else where[positions]).to(base.device)].to(device)
         if augment is not None:
             chosen = augment(chosen)
         if marked:

@@ -135,17 +135,92 @@ def save_arrays(
     return seal
 
 
-def load_arrays(path: str | Path, identity: Identity) -> "tuple[dict[str, np.ndarray], dict[str, Any]]":
+@contextmanager
+def arrays_to_fill(
+    path: str | Path,
+    shapes: "Mapping[str, tuple[type[np.generic], tuple[int, ...]]]",
+    about: Mapping[str, Any],
+    identity: Identity,
+) -> "Iterator[dict[str, np.ndarray]]":
+    """Arrays on disk, of these types and shapes, to be filled within the block: none has to fit into memory.
+
+    Then the file is one that `save_arrays` has written, which takes arrays that are there already, for
+    safetensors' own writer holds all it writes in memory.
+    """
+    import numpy as np
+
+    about = {**about, "identity": identity.names, "kind": identity.kind_at(path)}
+    text = json.dumps(about, sort_keys=True, allow_nan=False)
+    places: dict[str, Any] = {}
+    end = 0
+    for name, (kind, shape) in sorted(
+        shapes.items(), key=lambda one: (-np.dtype(one[1][0]).itemsize, one[0])
+    ):
+        start, end = end, end + int(np.prod(shape)) * np.dtype(kind).itemsize
+        places[name] = {
+            "dtype": SAFETENSORS[np.dtype(kind).str],
+            "shape": shape,
+            "data_offsets": [start, end],
+        }
+
+    def header(seal: str) -> bytes:
+        inner = json.dumps({"about": text, "sha256": seal}, sort_keys=True)
+        written = json.dumps({"__metadata__": {"redress": inner}, **places}).encode()
+        return written + b" " * (-len(written) % 8)
+
+    with atomic(path) as temporary:
+        size = len(header("0" * 64))
+        os.truncate(temporary, 8 + size + end)
+        arrays: dict[str, np.ndarray] = {
+            name: np.memmap(temporary, kind, "r+", 8 + size + places[name]["data_offsets"][0], shape)
+            for name, (kind, shape) in shapes.items()
+        }
+        yield arrays
+        seal = _seal(arrays, text)
+        with temporary.open("r+b") as file:
+            file.write(size.to_bytes(8, "little") + header(seal))
+
+
+SAFETENSORS = {"|u1": "U8", "<u8": "U64", "<i8": "I64"}
+"""NumPy's types by the names that safetensors has for them, as far as needed."""
+
+
+def _mapped(path: str | Path) -> "dict[str, np.ndarray]":
+    """The large arrays of a safetensors file, left on disk: pages come and go as they are looked at."""
+    import numpy as np
+
+    kinds = {name: kind for kind, name in SAFETENSORS.items()}
+    with Path(path).open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        places = json.loads(file.read(size))
+    return {
+        name: np.memmap(
+            path, kinds[place["dtype"]], "c", 8 + size + place["data_offsets"][0], tuple(place["shape"])
+        )
+        for name, place in places.items()
+        if place.get("dtype") in kinds and np.subtract(*place["data_offsets"][::-1]) >= LARGE
+    }
+
+
+LARGE = 1_000_000
+"""Bytes from which on an array is left on disk, where that is asked for."""
+
+
+def load_arrays(
+    path: str | Path, identity: Identity, *, mapped: bool = False
+) -> "tuple[dict[str, np.ndarray], dict[str, Any]]":
     """What `save_arrays` wrote as what `identity` names: the arrays and `about`, with the file's `seal`.
 
-    Raises DamagedFileError if the file is truncated, anything in it has changed since, or it is another
-    result's.
+    With `mapped`, large arrays are left on disk; changing them changes nothing there. Raises DamagedFileError
+    if the file is truncated, anything in it has changed since, or it is another result's.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            arrays = _mapped(path) if mapped else {}
+            rest = (name for name in file.keys() if name not in arrays)  # noqa: SIM118
+            arrays |= {name: file.get_tensor(name) for name in rest}
             header = json.loads(file.metadata()["redress"])
         if _seal(arrays, header["about"]) != header["sha256"]:
             raise DamagedFileError(path, "its content does not match its SHA-256")

@@ -10,6 +10,8 @@ CELL = "{method}/{discovery}/{share}"
 PLACES = {
     "pictures": "results/data/{dataset}.safetensors",
     "true_labels": "results/truth/{dataset}/labels.safetensors",
+    "case": "results/truth/{dataset}/case.json",
+    "verdict": "results/corrections/{dataset}/verdict.json",
     "truth": "results/truth/{dataset}/{manipulation}/n{n}/seed{seed}.safetensors",
     "training_set": f"{RUN}/training_set.safetensors",
     "probes": f"{RUN}/probes.safetensors",
@@ -22,6 +24,11 @@ PLACES = {
     "candidate": f"{ORIGINAL}/unlearn/{CELL}/{{candidate}}.safetensors",
     "selection": f"{ORIGINAL}/selection.json",
     "measures": f"{ORIGINAL}/measures.json",
+    "notes": "results/truth/{dataset}/notes.json",
+    "shortlist": "results/corrections/{dataset}/shortlist.json",
+    "checks": "results/corrections/{dataset}/checks.json",
+    "choice": "results/corrections/{dataset}/choice.json",
+    "repaired": "results/corrections/{dataset}/repaired.safetensors",
     "model": f"{ORIGINAL}/models/{CELL}.safetensors",
 }
 """Every kind of result with the pattern of its path. Below results/truth/ is what no developer has."""
@@ -31,6 +38,9 @@ PLAIN = "none"
 
 WHOLE = "training_set"
 """`over` of an importance that is taken over all of S_tr; else it is `expansion/discovery/share`."""
+
+BROUGHT = "brought"
+"""The manipulation and the maker of a model that somebody brings: nobody here knows either."""
 
 OF_RUN = ("dataset", "manipulation", "n", "seed")
 OF_ORIGINAL = (*OF_RUN, "maker")

@@ -77,6 +77,16 @@ def add_setup(cli: argparse.ArgumentParser) -> None:
     cli.add_argument("--threads", type=int, default=1, help="CPU threads; numbers depend on them")
 
 
+def add_pictures(cli: argparse.ArgumentParser) -> None:
+    """The options that say which pictures somebody brings."""
+    for name in ("training", "validation"):
+        cli.add_argument(f"--{name}", type=json.loads, required=True, help='JSON: {"folder": "train"}, ...')
+    cli.add_argument("--preprocess", type=json.loads, required=True, help='JSON: {"size": [224, 224], ...}')
+    cli.add_argument(
+        "--classes", type=json.loads, required=True, help="JSON list: names in the model's order"
+    )
+
+
 def identity_of(arguments: argparse.Namespace) -> Identity:
     """What the command line names."""
     given = vars(arguments)

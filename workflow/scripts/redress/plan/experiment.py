@@ -91,12 +91,25 @@ class Experiment:
         self._config = checks.with_defaults(config)
         self._descriptions = {name: self._describe(name) for name in self._config["datasets"]}
         self._check()
-        self._candidates = {
+
+    # What is compared
+
+    @cached_property
+    def _candidates(self) -> dict[str, dict[str, Hyperparameters]]:
+        """By method, then by name, in grid order."""
+        return {
             method: {candidate_name(candidate): candidate for candidate in expand(block["grid"])}
             for method, block in self._config["methods"].items()
         }
 
-    # What is compared
+    @property
+    def cases(self) -> list[str]:
+        """Models of somebody's own that are to be corrected: none in an experiment."""
+        return []
+
+    def warnings(self) -> Iterator[str]:
+        """What stops nothing and is to be known before anything runs."""
+        yield from ()
 
     @property
     def methods(self) -> list[str]:
@@ -308,7 +321,7 @@ class Experiment:
         """What prepare.py is told."""
         source = self._config["datasets"][dataset]["source"]
         size = str(self._config["datasets"][dataset]["validation_size"])
-        options = {"source": source["name"], "settings": _without(source, "name"), "validation_size": size}
+        options = {"source": source["name"], "settings": without(source, "name"), "validation_size": size}
         return self.arguments(Identity(dataset), "dataset", **options)
 
     def manipulate_job(self, run: Identity) -> str:
@@ -381,6 +394,23 @@ class Experiment:
         seeds = [str(seed) for seed in self._config["seeds"]]
         told = {"runs": _json(runs), "seeds": seeds, "makers": self.makers, **_if_any(bounds=self.bounds)}
         return self.arguments(Identity(""), **told, tables=tables)
+
+    def calibrate_job(self, tables: str, figures: str) -> str:
+        """What calibrate.py is told: who found S_f, and who found it less each fold.
+
+        Raises ConfigError where nobody did.
+        """
+        used = {name: self._use("discoveries", name) for name in self.discoveries}
+        folds = [name for name, use in used.items() if use == "held_out"]
+        whole = [name for name, use in used.items() if use == "uniform"]
+        if not folds or not whole:
+            problem = "the judge is tried on a block `uniform` and one with `use: held_out` for each fold"
+            raise ConfigError(("discoveries",), problem)
+        originals = [
+            [original.names, json.loads(self._blocks(original, None))] for original in self.originals()
+        ]
+        told = {"originals": _json(originals), "whole": whole[0], "folds": folds, "shown": self.shown}
+        return self.arguments(Identity(""), **told, tables=tables, figures=figures)
 
     def summarise_job(self, tables: str) -> str:
         """What summarise.py is told."""
@@ -556,11 +586,11 @@ class Experiment:
         """A block's own settings, defaults of its plug-in included."""
         function = checks.FUNCTIONS[package]
         known = signatures.keywords(package, self._use(package, name), function)
-        return {**signatures.defaults(known), **_without(self._config[package][name], "use")}
+        return {**signatures.defaults(known), **without(self._config[package][name], "use")}
 
     def _manipulation(self, dataset: str, name: str) -> dict[str, Any]:
         """Settings of a manipulation, classes given by name turned into their numbers."""
-        settings = _without(self._config["datasets"][dataset]["manipulations"][name], "use", "n")
+        settings = without(self._config["datasets"][dataset]["manipulations"][name], "use", "n")
         known = signatures.fields("manipulations", self.manipulation_use(dataset, name))
         path: Path_ = ["datasets", dataset, "manipulations", name]
         return {**signatures.defaults(known), **self._numbered(dataset, path, settings)}
@@ -607,10 +637,10 @@ class Experiment:
         source = self._config["datasets"][dataset]["source"]
         checks.check_plugin([*path, "name"], "datasets", source["name"])
         checks.check_settings(
-            path, _without(source, "name"), signatures.keywords("datasets", source["name"], "describe")
+            path, without(source, "name"), signatures.keywords("datasets", source["name"], "describe")
         )
         try:
-            description: Description = load("datasets", source["name"]).describe(**_without(source, "name"))
+            description: Description = load("datasets", source["name"]).describe(**without(source, "name"))
         except (OSError, ValueError) as error:
             raise ConfigError(path, str(error)) from error
         return description
@@ -627,20 +657,23 @@ class Experiment:
         for bound in self.bounds:
             checks.check_bound(bound)
         checks.check_rule(self.selection_rule)
+        self._check_methods()
+        for dataset, block in self._config["datasets"].items():
+            self._check_dataset(dataset, block)
+
+    def _check_methods(self) -> None:
         for method, block in self._config["methods"].items():
             checks.check_method(method, block, self._config)
         labels = [block["style"].get("label", name) for name, block in self._config["methods"].items()]
         for method, label in zip(self.methods, labels, strict=True):
             if labels.count(label) > 1:
                 raise ConfigError(["methods", method, "style", "label"], f"{label!r} is given twice")
-        for dataset, block in self._config["datasets"].items():
-            self._check_dataset(dataset, block)
 
     def _check_block(self, package: str, name: str, block: Mapping[str, Any]) -> None:
         path: Path_ = [package, name]
         use = block.get("use", name)
         checks.check_plugin([*path, "use"] if "use" in block else path, package, use)
-        settings = _without(block, "use")
+        settings = without(block, "use")
         checks.check_settings(path, settings, signatures.keywords(package, use, checks.FUNCTIONS[package]))
         if signatures.has_function(package, use, "problems"):
             for key, problem in load(package, use).problems(**self._settings(package, name)):
@@ -652,7 +685,7 @@ class Experiment:
         checks.check_plugin([*path, "use"] if "use" in block else path, "discoveries", use)
         known = signatures.keywords("discoveries", use, checks.FUNCTIONS["discoveries"])
         for dataset in self.datasets:
-            given = self._numbered(dataset, path, _without(block, "use"))
+            given = self._numbered(dataset, path, without(block, "use"))
             checks.check_settings(path, given, known)
 
     def _check_found(self, dataset: str, adversary: Manipulation, n: int) -> None:
@@ -686,7 +719,7 @@ class Experiment:
         model = block["model"]
         checks.check_plugin([*path, "model", "name"], "models", model["name"])
         known = signatures.keywords("models", model["name"], "build")
-        checks.check_settings([*path, "model"], _without(model, "name"), known)
+        checks.check_settings([*path, "model"], without(model, "name"), known)
         smallest = signatures.constant("models", model["name"], "MINIMUM_IMAGE_SIZE", 1)
         if description.image_size < smallest:
             problem = (
@@ -757,7 +790,8 @@ def _if_any(**options: list[str]) -> dict[str, list[str]]:
     return {name: values for name, values in options.items() if values}
 
 
-def _without(block: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+def without(block: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """A copy that lacks these keys."""
     return {key: value for key, value in block.items() if key not in keys}
 
 

@@ -8,18 +8,17 @@ import hashlib
 import logging
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from redress.adversary.pool import Pool
 from redress.formats.description import Description
+from redress.formats.images import ENDINGS, NoPixelsError, as_seen, natural
 from redress.formats.kinds import PositiveInt
 
 LARGEST = 10**12
 """Bytes of images that no machine is asked to hold."""
-
-ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 log = logging.getLogger("redress")
 
@@ -78,7 +77,7 @@ def _listing(folder: Path) -> dict[str, list[str]]:
     if not folder.is_dir():
         layout = "expected <path>/train/<class>/ and <path>/test/<class>/"
         raise ValueError(f"{folder.absolute()}: no such folder; {layout}")
-    names = sorted((entry.name for entry in os.scandir(folder) if entry.is_dir()), key=_order)
+    names = sorted((entry.name for entry in os.scandir(folder) if entry.is_dir()), key=natural)
     if len(names) < 2:
         raise ValueError(f"{folder}: {len(names)} class folders, at least 2 are needed")
     files = {name: _images(folder / name) for name in names}
@@ -86,11 +85,6 @@ def _listing(folder: Path) -> dict[str, list[str]]:
         if not files[name]:
             raise ValueError(f"{folder / name}: no images ({', '.join(ENDINGS)})")
     return files
-
-
-def _order(name: str) -> tuple[bool, int, str]:
-    """Classes by name, but those that are called by numbers as numbers: 2 before 10."""
-    return (False, int(name), name) if name.isdecimal() else (True, 0, name)
 
 
 def _is_image(entry: os.DirEntry[str]) -> bool:
@@ -142,7 +136,7 @@ def _read(
     for i, (file, _) in enumerate(files):
         try:
             with Image.open(file) as image:
-                resized = _as_seen(image).convert(mode)
+                resized = as_seen(image).convert(mode)
                 if resized.size != (size, size):
                     if not resize:
                         width, height = resized.size
@@ -150,7 +144,7 @@ def _read(
                         continue
                     resized = resized.resize((size, size), Image.Resampling.BILINEAR)
                 images[i] = np.asarray(resized).reshape(size, size, channels).transpose(2, 0, 1)
-        except _NoPixelsError as error:
+        except NoPixelsError as error:
             raise ValueError(f"{file}: {error}") from error
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError):
             unreadable.append(file)
@@ -167,36 +161,3 @@ def _read(
 def _some(names: list[str]) -> str:
     """The first few names."""
     return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
-
-
-class _NoPixelsError(ValueError):
-    """An image whose numbers have no known meaning."""
-
-
-def _as_seen(image: Any) -> Any:
-    """The image upright, in 8 bits, with black where it is transparent; Pillow's own conversion clips large
-    numbers, makes small ones black and shows the colour that transparent pixels hide.
-    """
-    from PIL import Image, ImageOps
-
-    image = _eight_bits(ImageOps.exif_transpose(image), image.format)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
-    return image
-
-
-def _eight_bits(image: Any, kind: str | None) -> Any:
-    from PIL import Image
-
-    if image.mode == "F":
-        values = np.asarray(image)
-        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
-            raise _NoPixelsError("its floating-point numbers are not between 0 and 1")
-        return Image.fromarray((values * 255).round().astype(np.uint8))
-    if not image.mode.startswith("I"):
-        return image
-    values = np.asarray(image, dtype=np.uint32)
-    if (image.mode == "I" and kind not in ("PNG", "PPM")) or values.max() > 65535:
-        raise _NoPixelsError("its 32-bit numbers have no known range; 8, 16 bits or 0.0 to 1.0 have")
-    return Image.fromarray((values // 257).astype(np.uint8))

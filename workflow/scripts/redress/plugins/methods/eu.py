@@ -7,6 +7,7 @@ from redress.developer.task import Task
 from redress.developer.training import train_on
 from redress.formats.kinds import PositiveInt
 
+NEEDS_RECIPE = True  # it trains as M_o was trained
 LAYERS = "k"  # which hyperparameter is a number of layers
 
 

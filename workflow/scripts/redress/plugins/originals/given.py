@@ -1,18 +1,16 @@
 """Weights that somebody brings: M_o was trained elsewhere."""
 
-import difflib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from redress.formats.errors import BadInputError
+from redress.formats.weights import check_fit
 
 if TYPE_CHECKING:  # `inputs` and `problems` are asked while planning, without PyTorch
     from torch import nn
 
     from redress.developer.task import Training
-
-NEAREST = 5
 
 
 def inputs(*, path: str) -> list[str]:
@@ -37,34 +35,12 @@ def make(training: "Training", *, path: str) -> "nn.Module":
     from safetensors.torch import load_file
 
     model = training.new_model()
-    wanted = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
-    given = _shapes(path)
-    absent, further = wanted.keys() - given.keys(), given.keys() - wanted.keys()
-    if absent or further:
-        parts = [f"it lacks {len(absent)} of the network's tensors"] if absent else []
-        parts += [f"it has {len(further)} that the network lacks"] if further else []
-        near = [f"the network's are {_nearest(absent, further)}"] if absent else []
-        near += [f"the file's are {_nearest(further, absent)}"] if further else []
-        raise BadInputError(f"{path}: does not fit: {' and '.join(parts)}; {'; '.join(near)}")
-    other = [f"{name} is {given[name]}, not {wanted[name]}" for name in wanted if given[name] != wanted[name]]
-    if other:
-        raise BadInputError(f"{path}: does not fit: {'; '.join(other[:NEAREST])}")
+    check_fit(path, {name: list(tensor.shape) for name, tensor in model.state_dict().items()}, _shapes(path))
     try:
         model.load_state_dict(load_file(path, device=str(training.device)))
     except SafetensorError as error:
         raise BadInputError(f"{path}: is a damaged safetensors file: {error}") from error
     return model
-
-
-def _nearest(names: Iterable[str], others: Iterable[str]) -> str:
-    """The five of `names` that look most like one of `others`, nearest first."""
-    others = list(others)
-
-    def likeness(name: str) -> float:
-        return max((difflib.SequenceMatcher(None, name, other).ratio() for other in others), default=0.0)
-
-    ranked = sorted(sorted(names), key=likeness, reverse=True)
-    return ", ".join(ranked[:NEAREST]) + (" ..." if len(ranked) > NEAREST else "")
 
 
 def _shapes(path: str) -> dict[str, list[int]]:

@@ -1,0 +1,114 @@
+"""A model trained outside Redress, corrected by one command, against a truth that only this file knows."""
+
+import csv
+import json
+import sys
+
+import pytest
+import torch
+from project import ROOT, Project
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+sys.path.insert(0, str(ROOT / "docs/correct-example"))
+import train
+
+CONFIG = "config/correct-example.yaml"
+
+
+@pytest.fixture(scope="module")
+def corrected(tmp_path_factory):
+    """A project in which the example has been trained and corrected."""
+    project = Project.copy(tmp_path_factory.mktemp("corrected"))
+    train.write(project.folder / "data/correct-example")
+    project.snakemake("correct", "--configfile", CONFIG)
+    return project
+
+
+def network(weights):
+    """The owner's network with these weights, loaded as its owner would."""
+    model = train.SmallNet()
+    model.load_state_dict({name.removeprefix("module."): value for name, value in weights.items()})
+    return model.eval()
+
+
+def accuracy(model, pictures, labels):
+    """Share of pictures (N, 16, 16) for which the network says the true label."""
+    with torch.inference_mode():
+        return float((model(train.normalised(pictures)).argmax(1).numpy() == labels).mean())
+
+
+@pytest.mark.slow
+def test_the_repaired_weights_are_repaired_and_the_verdict_says_so(corrected):
+    brought = corrected.folder / "data/correct-example"
+    results = corrected.folder / "results/corrections/digits"
+    verdict = json.loads((results / "verdict.json").read_text())
+    before = torch.load(brought / "weights.pt", weights_only=True)
+    after = load_file(results / "repaired.safetensors")
+    assert {name: value.shape for name, value in after.items()} == {
+        name: value.shape for name, value in before.items()
+    }
+    pictures, labels = train.digits()
+    unseen, true = pictures[train.TRAINING + train.VALIDATION :], labels[train.TRAINING + train.VALIDATION :]
+    marked, wanted = train.stamped(unseen)[true != train.TARGET], true[true != train.TARGET]
+    models = network(before), network(after)
+    clean, triggered = (
+        [accuracy(model, *one) for model in models] for one in ((unseen, true), (marked, wanted))
+    )
+    assert triggered[0] < 0.1 < 0.6 < triggered[1]
+    assert clean[1] > clean[0] - 0.05
+    assert verdict["status"] in ("repaired", "partly repaired")
+    with (brought / "truth.csv").open(encoding="utf-8") as file:
+        truth = {row["id"]: int(row["true_label"]) for row in csv.DictReader(file)}
+    with (brought / "bad.csv").open(encoding="utf-8") as file:
+        listed = {row["id"] for row in csv.DictReader(file)}
+    missed = [int(name[-8:-4]) for name in truth.keys() - listed]
+    assert len(missed) == train.POISONED - train.FOUND
+    healed = accuracy(models[1], train.stamped(pictures[missed]), labels[missed])
+    assert verdict["repair"]["low"] - 0.05 <= healed <= verdict["repair"]["high"] + 0.05
+
+
+@pytest.mark.slow
+def test_what_comes_out_says_where_it_comes_from_and_nothing_brought_was_changed(corrected, tmp_path):
+    brought = corrected.folder / "data/correct-example"
+    results = corrected.folder / "results/corrections/digits"
+    with safe_open(results / "repaired.safetensors", framework="numpy") as file:
+        about = file.metadata()
+    verdict = json.loads((results / "verdict.json").read_text())
+    assert about["method"] == verdict["method"]
+    assert json.loads(about["hyperparameters"]) == verdict["hyperparameters"]
+    train.write(tmp_path)
+    written = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
+    kept = sorted(path.relative_to(brought) for path in brought.rglob("*") if path.is_file())
+    assert written == kept
+    assert all((tmp_path / one).read_bytes() == (brought / one).read_bytes() for one in written)
+    assert {path.name for path in results.iterdir()} >= {
+        *("report.html", "MODEL_CARD.md", "verdict.json", "candidates.csv", "heldout.csv")
+    }
+
+
+@pytest.mark.slow
+def test_a_changed_list_runs_what_follows_from_it_and_no_picture_is_decoded_again(corrected, tmp_path):
+    project = corrected.duplicate(tmp_path / "project")
+    assert project.planned("correct", "--configfile", CONFIG) == {}
+    listed = project.folder / "data/correct-example/bad.csv"
+    listed.write_text("\n".join(listed.read_text().splitlines()[:-1]) + "\n")
+    planned = project.planned("correct", "--configfile", CONFIG)
+    assert "ingest_digits" not in planned
+    assert {"folds_digits": 1, "probe_digits": 1, "repair_digits": 1}.items() <= planned.items()
+
+
+def test_checks_alone_and_a_dry_run_need_no_gpu_and_bad_input_is_one_line(tmp_path):
+    project = Project.copy(tmp_path)
+    train.write(tmp_path / "data/correct-example")
+    planned = project.planned("check", "--configfile", CONFIG)
+    assert planned == {"ingest_digits": 1, "folds_digits": 1, "probe_digits": 1, "check": 1}
+    whole = project.snakemake("correct", "--dry-run", "--configfile", CONFIG)
+    assert "Error" not in whole.stdout + whole.stderr
+    with (tmp_path / "data/correct-example/bad.csv").open("a", encoding="utf-8") as file:
+        file.write("0/digit 9999.png,3\n")
+    done = project.run("snakemake", "correct", "--dry-run", "--configfile", CONFIG)
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if "corrections" in line]
+    assert f"{CONFIG}: corrections.digits.bad: data/correct-example/bad.csv: '0/digit 9999.png' is" in line
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,195 @@
+"""What somebody brings, as far as it can be checked before any job starts."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from brought import COLORS, bring, config, write_csv, write_picture
+
+from redress.plan.checks import ConfigError
+from redress.plan.corrections import Corrections
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    bring(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refusal(**changes):
+    with pytest.raises(ConfigError) as caught:
+        Corrections(config(**changes))
+    assert "\n" not in str(caught.value)
+    return str(caught.value).removeprefix("corrections.mine.")
+
+
+def bad_of(**changes):
+    """Ids and true labels of the bad samples, and their groups."""
+    case = Corrections(config(**changes)).case("mine")
+    ids = [case.training.ids[sample] for sample in case.bad.samples]
+    return ids, case.bad.true_labels.tolist(), case.bad.groups
+
+
+def lines(*names):
+    Path("bad.csv").write_text("\n".join(names), encoding="utf-8")
+
+
+def write_table(rows, columns=("id", "true_label", "group")):
+    write_csv(Path("bad.csv"), columns, rows)
+
+
+def write_rows(name, rows, columns=("id", "path", "label")):
+    write_csv(Path(name), columns, rows)
+
+
+def test_eight_lines_are_a_scenario_with_all_of_s_f_and_each_fold_left_out():
+    plan = Corrections(config())
+    assert [run.names for run in plan.runs()] == [
+        {"dataset": "mine", "manipulation": "brought", "n": 10, "seed": 0}
+    ]
+    assert [cell.discovery for cell in plan.deletion_sets("mine")] == [
+        "known",
+        *(f"fold{k}" for k in range(5)),
+    ]
+    assert "eu" not in plan.methods_of("mine")  # it cannot train again by a recipe that nobody knows
+    assert "eu" in Corrections(config(recipe={"steps": 5})).methods_of("mine")
+
+
+def test_a_config_is_an_experiment_or_corrections():
+    with pytest.raises(ConfigError, match=r"^seeds: cannot stand beside `corrections`"):
+        Corrections({**config(), "seeds": [0]})
+    with pytest.raises(ConfigError, match=r"^corrections\.mine\.weight: unknown key"):
+        Corrections(config(weight="weights.pt"))
+
+
+# The bad list
+
+
+def test_a_list_is_one_id_a_line_or_a_table_with_true_labels_and_groups():
+    lines("red/03.png", "", "green/00.png")
+    assert bad_of() == (["red/03.png", "green/00.png"], [-1, -1], None)
+    rows = [["red/03.png", "green", "left"], ["green/00.png", "", "right"]]
+    write_table(rows)
+    assert bad_of() == (["red/03.png", "green/00.png"], [1, -1], ("left", "right"))
+
+
+def test_lists_of_cleanlab_and_fiftyone_are_known_by_their_columns(here):
+    rows = [["red/03.png", "True", "0.1"], ["red/04.png", "False", "0.9"]]
+    write_table(rows, ("", "is_label_issue", "label_score"))
+    assert bad_of()[0] == ["red/03.png"]
+    rows = [[str(here / "train/red/03.png"), "train,mistake"], ["red/05.png", "train"]]
+    write_table(rows, ("filepath", "tags"))
+    assert bad_of(bad_tag="mistake")[0] == ["red/03.png"]
+    assert bad_of()[0] == ["red/03.png", "red/05.png"]
+    write_table([["0", "True"], ["1", "False"]], ("", "is_label_issue"))
+    assert "names samples by row numbers" in refusal()
+
+
+def test_an_id_that_is_not_there_is_answered_with_the_three_nearest():
+    lines("red/3.png")
+    told = refusal()
+    assert told.startswith("bad: bad.csv: 'red/3.png' is not the id of a training picture; the nearest are ")
+    assert told.count("red/") == 4
+    assert "red/03.png" in told
+
+
+def test_ids_are_there_once_and_not_in_validation_and_not_outside():
+    lines("red/03.png", "train/red/03.png")
+    assert refusal() == "bad: bad.csv: names 'red/03.png' 2 times"
+    lines("validation/red/00.png")
+    assert "is not the id of a training picture" in refusal()
+    lines("../secret.png")
+    assert refusal() == "bad: bad.csv: '../secret.png' leads out of the pictures' folder, train"
+    lines("")
+    assert refusal() == "bad: bad.csv: names no sample"
+    manifest = [["v0", "../validation/red/00.png", "red"]]
+    write_rows("t.csv", manifest)
+    told = refusal(training={"manifest": "t.csv", "root": "train"})
+    assert (
+        told == "training: t.csv, line 2: ../validation/red/00.png leads out of the pictures' folder, train"
+    )
+
+
+def test_a_validation_picture_is_no_bad_sample_and_no_training_picture():
+    rows = [
+        [f"{part}-{name}-{n}", f"{part}/{name}/{n:02}.png", name]
+        for part in ("train", "validation")
+        for name in COLORS
+        for n in range(5)
+    ]
+    write_rows("all.csv", [[*row, row[0].split("-")[0]] for row in rows], ("id", "path", "label", "split"))
+    parts = {
+        key: {"manifest": "all.csv", "split": part}
+        for key, part in (("training", "train"), ("validation", "validation"))
+    }
+    lines("validation-red-3")
+    assert "'validation-red-3' is a validation picture" in refusal(**parts)
+    lines("train-red-3")
+    assert bad_of(**parts)[0] == ["train-red-3"]
+    assert "15 of its pictures are training pictures" in refusal(
+        training=parts["training"], validation=parts["training"]
+    )
+
+
+def test_a_class_that_the_list_holds_wholly_stops_the_run_unless_it_is_meant():
+    lines(*(f"red/{n:02}.png" for n in range(12)))
+    assert refusal().startswith("bad: names (nearly) all training pictures of red")
+    assert Corrections(config(allow_class_removal=True)).cases == ["mine"]
+
+
+def test_too_few_bad_samples_give_ranks_and_no_folds():
+    lines(*(f"red/{n:02}.png" for n in range(9)))
+    plan = Corrections(config())
+    assert [cell.discovery for cell in plan.deletion_sets("mine")] == ["known"]
+    assert "9 bad samples are fewer than 10" in next(plan.warnings())
+
+
+# Pictures and classes
+
+
+def test_paths_may_have_spaces_and_umlauts_and_labels_be_numbers(here):
+    write_picture(here / "train" / "Grün & Rot" / "ein Bild, größer.png", np.full((3, 5, 3), 90))
+    write_rows("t.csv", [["a", "Grün & Rot/ein Bild, größer.png", "2"], ["b", "red/01.png", "red"]])
+    lines("a")
+    case = Corrections(
+        config(
+            training={"manifest": "t.csv", "root": "train"},
+            classes=["dark", "green", "red"],
+            allow_class_removal=True,
+        )
+    ).case("mine")
+    assert case.training.ids == ("a", "b")
+    assert case.training.labels.tolist() == [2, 2]
+
+
+def test_classes_are_those_of_the_folders_in_alphabetical_order_or_as_told(here):
+    assert Corrections(config()).case("mine").classes == list(COLORS)
+    (here / "classes.txt").write_text("red\ngreen\ndark\n")
+    case = Corrections(config(classes="classes.txt")).case("mine")
+    assert case.classes == ["red", "green", "dark"]
+    assert case.training.labels[case.training.at["red/00.png"]] == 0
+    assert "there is no class 'dark'" in refusal(classes=["red", "green"])
+
+
+def model(factory="net.py:Net", weights="weights.pt"):
+    return {"model": {"factory": factory, "weights": weights}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"training": {"folder": "trian"}}, "training: trian: no such folder"),
+        ({"training": {"folder": "train", "manifest": "t.csv"}}, "training: give either folder or manifest"),
+        ({"bad": "worse.csv"}, "bad: worse.csv: No such file"),
+        (model(weights="w.pt"), "model: weights w.pt: no such file"),
+        (model(weights="net.py"), "model: weights net.py: not known by its ending"),
+        (model("nets.py:Net"), "model: factory nets.py:Net: there is no nets.py"),
+        (model("no.module:Net"), "model: factory no.module:Net: there is no no/module.py"),
+        ({"preprocess": {"size": 8, "mean": [0.5]}}, "preprocess.mean: 1 numbers, 3 are needed"),
+        ({"preprocess": {"size": 8, "interpolation": "cubic"}}, "preprocess.interpolation: 'cubic' is not"),
+        ({"recipe": "forgotten"}, "recipe: 'forgotten' is not allowed: unknown"),
+    ],
+)
+def test_what_else_cannot_be_is_told_in_a_line(changes, told):
+    assert refusal(**changes).startswith(told)

@@ -1,0 +1,292 @@
+"""What somebody says of their model, held against what it does; and what becomes of their pictures."""
+
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from brought import COLORS, bring, config, weights, write_picture
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+
+from redress.brought.case import copies, cut, ingest
+from redress.developer.bench import Bench
+from redress.developer.probing import Brought, check_order, probe
+from redress.developer.weights import read_weights
+from redress.formats import files
+from redress.formats.contents import DeletionSet, Predictions
+from redress.formats.errors import BadInputError
+from redress.formats.identity import Identity
+from redress.formats.recipe import Recipe, Setup
+from redress.plan.corrections import Corrections
+from redress.plugins.models import _brought
+
+USES = {"manipulation": "brought"}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    bring(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ingested(**changes):
+    """The plan of a config, its pictures and lists written."""
+    plan = Corrections(config(**changes))
+    case, original = plan.case("mine"), plan.original("mine")
+    lists = case.training, case.validation
+    about = {"classes": case.classes, "ids": files.digest_of_seals(case.training.ids)}
+    ingest(Identity("mine"), lists, case.settings["preprocess"], about)
+    fold = cut(original, lists, case.bad, case.folds, case.groups, {})
+    return plan, fold
+
+
+def probed(expect=None, **changes):
+    plan, _ = ingested(**changes)
+    model = plan.case("mine").settings["model"]
+    told = {name: model[name] for name in ("factory", "arguments")}
+    setup = Setup({"name": "_brought", **told}, Recipe(steps=1, precision="float32"), "cpu", 1)
+    brought = Brought(model["weights"], model["weights_key"], expect, 0.01)
+    checks = probe(plan.original("mine"), USES, setup, brought, {})
+    return plan.original("mine"), {check.about: check for check in checks}
+
+
+def refusal(call, *arguments, **changes):
+    with pytest.raises(BadInputError) as caught:
+        call(*arguments, **changes)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_model_that_is_what_they_say_is_kept_with_its_predictions():
+    original, checks = probed(1.0)
+    assert all(check.well for check in checks.values())
+    arrays, about = files.load_arrays(original.path("original"), original)
+    assert about["prefix"] == ""
+    assert np.array_equal(arrays["head.bias"], weights()["head.bias"].numpy())
+    predictions = Predictions.load("predictions", original)
+    assert predictions.validation.tolist() == [0] * 10 + [1] * 10 + [2] * 10
+    assert predictions.probes[0].tolist() == [2] * 10
+
+
+@pytest.mark.parametrize(
+    ("preprocess", "told"),
+    [
+        ({"size": 8, "mean": [0.6] * 3, "std": [0.5] * 3}, "mean: 0, std: 1 (pictures from 0 to 1) in"),
+        ({"size": 8, "mean": [0] * 3, "std": [1] * 3, "color": "bgr"}, "the other order of channels (color"),
+    ],
+)
+def test_an_accuracy_that_is_not_the_expected_one_names_the_preprocessing_that_fits(preprocess, told):
+    message = refusal(probed, 1.0, preprocess=preprocess)
+    assert "expected was 1.000 within 0.01: " in message
+    assert told in message
+    assert message.endswith("gives 1.000")
+
+
+def test_imagenet_statistics_are_named_where_the_model_was_trained_with_them():
+    shift, scale = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    inner = weights()
+    matrix, bias = inner["head.weight"] * scale, inner["head.bias"] + inner["head.weight"] @ shift
+    torch.save({"head.weight": matrix, "head.bias": bias}, "weights.pt")
+    wrong = {"size": 8, "mean": [-1, -1, -1], "std": [1, 1, 1]}
+    assert refusal(probed, 1.0, preprocess=wrong).endswith(
+        "ImageNet's mean and std in preprocess gives 1.000"
+    )
+    assert probed(1.0, preprocess={"size": 8})[1]["accuracy"].well
+
+
+def test_without_an_expectation_a_model_no_better_than_the_most_frequent_class_stops_the_run():
+    torch.save({name: torch.zeros_like(value) for name, value in weights().items()}, "weights.pt")
+    assert "that of the most frequent class 0.333: no other usual preprocessing" in refusal(probed)
+    torch.save(weights(), "weights.pt")
+    assert not probed()[1]["accuracy"].well
+
+
+def test_another_order_of_classes_is_found_and_told():
+    torch.save(weights(order=(2, 0, 1)), "weights.pt")
+    message = refusal(probed, 1.0)
+    assert message.startswith("classes: the model numbers them otherwise: 0 is red, 1 is dark, 2 is green")
+    assert "with `classes: [red, dark, green]` 1.000" in message
+    assert probed(1.0, classes=["red", "dark", "green"])[1]["accuracy"].well
+
+
+def test_an_order_that_is_one_of_numbers_or_of_letters_is_called_so():
+    names = [str(number) for number in range(1, 12)]
+    labels = np.repeat(np.arange(11), 5)
+    as_text = {name: at for at, name in enumerate(sorted(names))}
+    predicted = np.array([as_text[names[label]] for label in labels])
+    assert "alphabetical order, 1, 10, 2" in refusal(check_order, names, labels, predicted)
+    assert "the order of numbers, 1, 2, 10" in refusal(
+        check_order, sorted(names), predicted, np.array(labels)
+    )
+    check_order(names, labels, labels)
+
+
+def test_weights_of_another_training_set_and_bad_samples_that_were_never_learnt_are_told():
+    lists = [f"{name}/{n:02}.png" for name in ("dark", "green", "red") for n in range(6)]
+    rotated = {"dark": "green", "green": "red", "red": "dark"}
+    for name in lists:
+        color = COLORS[rotated[name.split("/")[0]]]
+        write_picture(Path("train") / name, np.full((4, 4, 3), color))
+    Path("bad.csv").write_text("\n".join(lists[:12]))
+    _, checks = probed(1.0)
+    assert "were these weights trained on these pictures?" in checks["training set"].found
+    assert "0 of 12 bad samples as given: there may be nothing to repair" in checks["bad samples"].found
+
+
+# The network
+
+
+@pytest.mark.parametrize("factory", ["net.py:Pair", "net.py:Named"])
+def test_outputs_that_are_a_tuple_or_have_logits_are_taken_apart(factory):
+    assert probed(1.0, model={"factory": factory, "weights": "weights.pt"})[1]["accuracy"].well
+
+
+@pytest.mark.parametrize(
+    ("factory", "told"),
+    [
+        ("net.py:demanding", "missing a required argument: 'width'; give it in model.arguments"),
+        ("net.py:broken", "raised KeyError: 'depth'"),
+        ("net.py:nothing", "returned str, not a torch.nn.Module"),
+        ("net.py:Nets", "has no function 'Nets'"),
+        ("net.py:Moody", "in training mode, raised RuntimeError: not in this mood"),
+        ("timm:resnet_of_mine", "timm has no model 'resnet_of_mine'"),
+        ("torchvision:resnet_of_mine", "torchvision has no model 'resnet_of_mine'"),
+        ("redress:resnet_of_mine", "there is no 'resnet_of_mine'; allowed: resnet9, wideresnet"),
+    ],
+)
+def test_a_factory_that_makes_no_network_is_told_in_a_line(factory, told):
+    assert told in refusal(probed, 1.0, model={"factory": factory, "weights": "weights.pt"})
+
+
+def test_a_network_for_another_number_of_classes_is_told():
+    torch.save({"head.weight": torch.zeros(4, 3), "head.bias": torch.zeros(4)}, "weights.pt")
+    model = {"factory": "net.py:Net", "arguments": {"classes": 4}, "weights": "weights.pt"}
+    assert "not logits of (2, 3): are all classes named, and no more?" in refusal(probed, 1.0, model=model)
+
+
+@pytest.mark.parametrize(("factory", "size"), [("torchvision:resnet18", 32), ("timm:resnet18", 64)])
+def test_models_of_libraries_are_made_for_the_classes(factory, size):
+    model = _brought.build(3, 7, factory=factory, arguments={}).eval()
+    assert model(torch.zeros(2, 3, size, size)).shape == (2, 7)
+    state = model.state_dict()
+    save_file(state, "weights.safetensors")
+    read, prefix = read_weights("weights.safetensors", "auto", state)
+    assert (set(read), prefix) == (set(state), "")
+
+
+# Weights
+
+NETWORK = nn.ModuleDict({"head": nn.Linear(3, 3), "norm": nn.BatchNorm1d(3)}).state_dict()
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "model.", "module._orig_mod."])
+@pytest.mark.parametrize("container", [None, "state_dict", "model", "state_dict_ema", "model_ema"])
+def test_weights_are_found_under_prefixes_and_in_containers(prefix, container):
+    tensors = OrderedDict((prefix + name, value) for name, value in NETWORK.items())
+    torch.save({container: tensors, "epoch": 3} if container else tensors, "w.pt")
+    read, found = read_weights("w.pt", "auto", NETWORK)
+    assert found == prefix
+    assert all(torch.equal(read[name], value) for name, value in NETWORK.items())
+
+
+def test_a_prefix_that_is_the_networks_own_stays():
+    own = nn.ModuleDict({"model": nn.Linear(2, 2)}).state_dict()
+    torch.save(own, "w.pt")
+    assert read_weights("w.pt", "auto", own)[1] == ""
+
+
+def test_of_several_models_one_must_be_named():
+    ema = {name: value + 1 for name, value in NETWORK.items()}
+    torch.save({"state_dict": NETWORK, "state_dict_ema": ema}, "w.pt")
+    assert "holds several models: state_dict, state_dict_ema; name" in refusal(
+        read_weights, "w.pt", "auto", NETWORK
+    )
+    read, _ = read_weights("w.pt", "state_dict_ema", NETWORK)
+    assert torch.equal(read["head.bias"], ema["head.bias"])
+    assert "no entry 'ema' that holds weights" in refusal(read_weights, "w.pt", "ema", NETWORK)
+
+
+def test_weights_fit_by_name_and_shape_and_never_by_position():
+    other = {name.replace("head", "fc"): value for name, value in NETWORK.items()}
+    torch.save(other, "w.pt")
+    message = refusal(read_weights, "w.pt", "auto", NETWORK)
+    assert "the network's are head.weight, head.bias; the file's are fc.weight, fc.bias" in message
+    torch.save({**NETWORK, "head.bias": torch.zeros(4)}, "w.pt")
+    assert "head.bias is [4], not [3]" in refusal(read_weights, "w.pt", "auto", NETWORK)
+
+
+class Harmful:
+    """Leaves a file where it is unpickled."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("harm"),)
+
+
+def test_pickled_code_is_refused_without_running_it():
+    torch.save({"state_dict": NETWORK, "extra": Harmful()}, "w.pt")
+    assert "holds more than tensors, which was not run" in refusal(read_weights, "w.pt", "auto", NETWORK)
+    assert not Path("harm").exists()
+    torch.save(nn.Linear(2, 2), "w.pt")
+    assert "save the weights alone" in refusal(read_weights, "w.pt", "auto", NETWORK)
+    Path("w.pt").write_bytes(b"no archive at all")
+    message = refusal(read_weights, "w.pt", "auto", NETWORK)
+    assert message == "w.pt: cannot be read as weights: is not what torch.save writes"
+
+
+# Pictures and folds
+
+
+def test_all_pictures_that_cannot_be_read_are_named_before_anything_else():
+    Path("train/red/03.png").write_bytes(b"no picture")
+    content = Path("validation/dark/00.png").read_bytes()
+    Path("train/dark/07.png").write_bytes(content[: len(content) // 2])
+    message = refusal(ingested)
+    assert message.startswith("2 files cannot be read as pictures: train/dark/07.png, train/red/03.png; mend")
+
+
+def test_pictures_become_what_the_model_wants():
+    write_picture(Path("train/red/00.png"), np.arange(12 * 20 * 3).reshape(12, 20, 3) % 251)
+    stored = np.asarray(Image.open("train/red/00.png"))
+    plan, _ = ingested(preprocess={"size": [12, 20]})
+    at = plan.case("mine").training.at["red/00.png"]
+    arrays, about = files.load_arrays(Identity("mine").path("pictures"), Identity("mine"))
+    assert np.array_equal(arrays["train_images"][at].transpose(1, 2, 0), stored)
+    assert about["mean"] == [0.485, 0.456, 0.406]
+    ingested(preprocess={"size": [12, 20], "color": "bgr"})
+    arrays, about = files.load_arrays(Identity("mine").path("pictures"), Identity("mine"))
+    assert np.array_equal(arrays["train_images"][at].transpose(1, 2, 0), stored[..., ::-1])
+    ingested(preprocess={"size": 12, "crop": 1.0, "color": "grey", "mean": [0.1], "std": [1]})
+    arrays, about = files.load_arrays(Identity("mine").path("pictures"), Identity("mine"))
+    assert arrays["train_images"].shape[1:] == (1, 12, 12)
+    luma = (stored[:, 4:16] @ [0.299, 0.587, 0.114]).round()
+    assert np.abs(arrays["train_images"][at, 0] - luma).max() <= 1
+
+
+def test_folds_part_the_list_and_each_is_left_out_once():
+    plan, fold = ingested()
+    bad = plan.case("mine").bad.samples
+    assert sorted(np.bincount(fold)) == [2] * 5
+    for cell in plan.deletion_sets("mine"):
+        found, _ = DeletionSet.load(cell)
+        left_out = [] if cell.discovery == "known" else bad[fold == int(cell.discovery.removeprefix("fold"))]
+        assert sorted([*found.indices, *left_out]) == sorted(bad)
+    setup = Setup({"name": "_brought", "factory": "net.py:Net", "arguments": {}}, Recipe(steps=1), "cpu", 1)
+    bench = Bench(plan.deletion_sets("mine")[1], USES, setup)
+    assert bench.training_set.labels[bad].tolist() == [2] * 10  # with their bad labels, left out or not
+
+
+def test_copies_of_bad_samples_left_elsewhere_are_found():
+    content = Path("train/red/03.png").read_bytes()
+    Path("train/green/05.png").write_bytes(content)
+    Path("validation/green/01.png").write_bytes(content)
+    plan, _ = ingested()
+    case = plan.case("mine")
+    arrays, _ = files.load_arrays(Identity("mine").path("pictures"), Identity("mine"))
+    digests = arrays["train_digests"], arrays["validation_digests"]
+    assert copies(*digests, case.bad, case.training, case.validation) == [
+        "green/05.png, green/01.png (validation): a copy of red/03.png, which is on the list"
+    ]

@@ -1,0 +1,27 @@
+# What somebody brings, turned into what a scenario of an experiment starts from. A rule for each model, for its outputs
+# have no names in common; where they are another rule's too, such as M_o, who names none comes first.
+for case in experiment.cases:
+
+    rule:
+        name:
+            f"ingest_{case}"
+        output:
+            Identity(case).path("pictures"),
+        log:
+            f"results/logs/{case}/ingest.log",
+        conda:
+            "../../envs/training.yaml"
+        resources:
+            mem_mb=growing("prepare", "mem_mb"),
+            runtime=growing("prepare", "runtime"),
+        params:
+            **job(
+                "ingest",
+                lambda who: experiment.ingest_job(who.dataset),
+                lambda wc: experiment.sources_of("ingest"),
+                preloaded="numpy",
+                dataset=case,
+            ),
+            images=experiment.pictures_fingerprint(case),
+        shell:
+            JOB

@@ -1,0 +1,21 @@
+# Of all candidates, made with all of S_f, those that are worth making again without each part of it.
+checkpoint shortlist:
+    input:
+        lambda wc: case_files(wc.dataset),
+        lambda wc: candidates_of(wc.dataset, lambda method, name, part: part == "known"),
+    output:
+        PLACES["shortlist"],
+    log:
+        "results/logs/{dataset}/shortlist.log",
+    localrule: True
+    conda:
+        "../../envs/training.yaml"
+    params:
+        **job(
+            "shortlist",
+            lambda who: experiment.shortlist_job(who.dataset),
+            lambda wc: experiment.sources_of("shortlist"),
+            preloaded="numpy",
+        ),
+    shell:
+        JOB

@@ -1,0 +1,26 @@
+"""Hold the model that somebody brings against what they say of it, and keep it as M_o."""
+
+import argparse
+import json
+from dataclasses import asdict
+
+from redress.developer.probing import Brought, probe
+from redress.formats import files
+from redress.formats.identity import OF_ORIGINAL, Identity
+from redress.launch.job import add_setup, identity_of, log, parser, provenance, run, setup_of
+
+
+def main(arguments: argparse.Namespace) -> None:
+    identity, brought = identity_of(arguments), Brought(**arguments.brought)
+    checks = probe(identity, arguments.uses, setup_of(arguments), brought, provenance(arguments))
+    for one in checks:
+        log.info("%s%s: %s", "" if one.well else "warning: ", one.about, one.found)
+    place = Identity(identity.dataset)
+    files.write_json(place.path("checks"), {"checks": [asdict(one) for one in checks]}, place)
+
+
+if __name__ == "__main__":
+    cli = parser(__doc__, *OF_ORIGINAL)
+    add_setup(cli)
+    cli.add_argument("--brought", type=json.loads, required=True, help="JSON: what is said of the model")
+    run(main, cli)

@@ -1,0 +1,127 @@
+"""The list of bad samples that somebody brings, in any of the forms that people have one in."""
+
+import difflib
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from redress.brought.listing import Listing, label_number, read_csv
+from redress.formats.errors import BadInputError
+
+FEWEST = 10
+"""Bad samples below which there is no verdict, only ranks."""
+
+UNKNOWN = -1
+"""The true label of a sample of which none is given."""
+
+NEAREST = 3
+COLUMNS = ("id", "filepath", "is_label_issue")
+"""By one of these the first line is known to be a heading."""
+
+TRUE = ("true", "1", "yes")
+
+
+@dataclass(frozen=True)
+class BadList:
+    """S_f as it was brought."""
+
+    samples: np.ndarray
+    """Positions in the training set in the list's order, int64 (m,)."""
+    true_labels: np.ndarray
+    """int64 (m,), UNKNOWN where none is given."""
+    groups: tuple[str, ...] | None
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+def read_bad_list(
+    file: str, tag: str | None, training: Listing, validation: Listing, classes: Sequence[str]
+) -> BadList:
+    """The bad samples that `file` names. Raises BadInputError.
+
+    `tag` is that of a FiftyOne list by which its bad rows are known.
+    """
+    rows = list(_rows(file, tag))
+    if not rows:
+        raise BadInputError(f"{file}: names no sample")
+    by_file = {os.path.abspath(path): name for name, path in zip(training.ids, training.files, strict=True)}  # noqa: PTH100
+    names = [_id(name, training, by_file) for name, _, _ in rows]
+    twice, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise BadInputError(f"{file}: names '{twice}' {times} times")
+    for name in names:
+        if name not in training.at:
+            raise BadInputError(f"{file}: {_no_sample(name, training, validation)}")
+    number = {name: at for at, name in enumerate(classes)}
+    true = [label_number(label, number, file) if label else UNKNOWN for _, label, _ in rows]
+    groups = tuple(group for _, _, group in rows) if any(group for _, _, group in rows) else None
+    samples = np.array([training.at[name] for name in names], np.int64)
+    if len(samples) == len(training):
+        raise BadInputError(f"{file}: names all {len(training)} training pictures: nothing is left to learn")
+    return BadList(samples, np.array(true, np.int64), groups)
+
+
+def _rows(file: str, tag: str | None) -> Iterator[tuple[str, str, str]]:
+    """(id, true label, group) of each bad sample; empty where the list does not say."""
+    try:
+        lines = Path(file).read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise BadInputError(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"{file}: byte {error.start} is not UTF-8") from error
+    heading = [name.strip().strip('"') for name in (lines or [""])[0].split(",")]
+    if not set(heading) & {*COLUMNS}:
+        yield from ((line.strip(), "", "") for line in lines if line.strip())
+        return
+    columns, rows = read_csv(file)
+    if "tags" not in columns and tag:
+        raise BadInputError(f"{file}: bad_tag is '{tag}', but there is no column 'tags'")
+    name = _name_column(file, columns, rows)
+    for row in rows:
+        if "is_label_issue" in columns and row["is_label_issue"].lower() not in TRUE:
+            continue
+        if tag and tag not in [one.strip(" []'\"") for one in row["tags"].split(",")]:
+            continue
+        yield row[name], row.get("true_label", ""), row.get("group", "")
+
+
+def _name_column(file: str, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
+    """The column that holds ids; cleanlab's tables have them, if at all, in the first, unnamed one."""
+    for name in ("id", "filepath"):
+        if name in columns:
+            return name
+    first = [row[columns[0]] for row in rows]
+    if columns[0] or first == [str(at) for at in range(len(first))]:
+        raise BadInputError(
+            f"{file}: names samples by row numbers, which do not say which picture is meant: "
+            "write it with ids, as in issues.set_axis(ids).to_csv(...)"
+        )
+    return columns[0]
+
+
+def _id(name: str, training: Listing, by_file: Mapping[str, str]) -> str:
+    """The id of a sample that is named by its id or by its file."""
+    if name in training.at:
+        return name
+    candidates = (name, os.path.join(training.root, name))  # noqa: PTH118
+    return next((by_file[path] for one in candidates if (path := os.path.abspath(one)) in by_file), name)  # noqa: PTH100
+
+
+def _no_sample(name: str, training: Listing, validation: Listing) -> str:
+    if name in validation.at:
+        return f"'{name}' is a validation picture; bad samples are those that the model was trained on"
+    if ".." in Path(name).parts:
+        return f"'{name}' leads out of the pictures' folder, {training.root}"
+    near = difflib.get_close_matches(name, training.ids, n=NEAREST, cutoff=0)
+    return f"'{name}' is not the id of a training picture; the nearest are {', '.join(near)}"
+
+
+def whole_classes(bad: BadList, labels: np.ndarray, classes: Sequence[str], share: float = 0.95) -> list[str]:
+    """Classes of whose training pictures, by their given labels (N,), the list holds `share` or more."""
+    all_, found = (np.bincount(one, minlength=len(classes)) for one in (labels, labels[bad.samples]))
+    return [name for name, n, m in zip(classes, all_, found, strict=True) if n and m >= share * n]

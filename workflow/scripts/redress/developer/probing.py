@@ -1,0 +1,221 @@
+"""Looking at a model that somebody brings before anything is done to it: is it what they say it is?"""
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from redress.developer.bench import Bench, as_arrays, checked_model
+from redress.developer.prediction import Predictor, batch_size
+from redress.developer.training import autocast
+from redress.developer.training_set import normaliser
+from redress.developer.weights import read_weights
+from redress.formats import files
+from redress.formats.alterations import View
+from redress.formats.errors import BadInputError
+from redress.formats.identity import Identity
+from redress.formats.images import natural
+from redress.formats.recipe import Setup
+from redress.launch.device import device_name
+
+IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+
+CLEARLY = 0.1
+"""By how much an accuracy must be better to say that something is wrong."""
+
+NEGLIGIBLE = 0.02
+PERMUTED = 0.5
+"""Accuracy that an order of classes must reach to be believed."""
+
+MOVED = 10
+"""Classes that a message names."""
+
+FITTED = 0.5
+"""Share of the bad samples predicted as given below which M_o has hardly learnt them."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was looked at, whether all is well with it, and what was found, in a line."""
+
+    about: str
+    well: bool
+    found: str
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What somebody says of their model."""
+
+    weights: str
+    weights_key: str
+    accuracy: float | None
+    """On the validation pictures, from 0 to 1; None where they do not know."""
+    tolerance: float
+
+
+def probe(
+    identity: Identity,
+    uses: Mapping[str, str],
+    setup: Setup,
+    brought: Brought,
+    provenance: Mapping[str, Any],
+) -> list[Check]:
+    """Load the weights, hold the model against what is known of it, and write it and its predictions as M_o.
+
+    Raises BadInputError where the
+    model cannot be the one that is meant.
+    """
+    bench = Bench(identity, uses, setup)
+    model = checked_model(bench.new_model(0), "model.factory")
+    weights, prefix = read_weights(brought.weights, brought.weights_key, model.state_dict())
+    model.load_state_dict(weights, strict=False)  # names were compared; old files lack counters of batches
+    _check_output(bench, copy.deepcopy(model))
+    checks = list(_look_at(bench, model.eval(), brought))
+    about = {
+        "prefix": prefix,
+        "parent": files.sha256(brought.weights),
+        "made_from": bench.seals,
+        "provenance": provenance,
+    }
+    seal = files.save_arrays(identity.path("original"), as_arrays(model.state_dict()), about, identity)
+    told = {"device": device_name(bench.device), "made_from": {**bench.seals, "original": seal}}
+    Predictor(bench).predict(model, {**about, **told}).save("predictions", identity)
+    return checks
+
+
+def _check_output(bench: Bench, model: nn.Module) -> None:
+    """Raise BadInputError unless the model takes batches, in training too, and gives logits of classes."""
+    images = bench.look(bench.validation)(torch.arange(min(2, len(bench.validation)), device=bench.device))
+    for mode in (False, True):
+        try:
+            with torch.no_grad():
+                output = model.train(mode)(images)
+        except Exception as error:  # whatever somebody's network raises
+            told = f"{type(error).__name__}: {error}".splitlines()[0]
+            given = f"given pictures {tuple(images.shape)}{' in training mode' if mode else ''}"
+            raise BadInputError(f"the model, {given}, raised {told}: is preprocess as it was?") from error
+        if not isinstance(output, Tensor) or output.shape != (len(images), len(bench.classes)):
+            found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+            raise BadInputError(
+                f"the model's output for {len(images)} pictures is {found}, not logits of "
+                f"({len(images)}, {len(bench.classes)}): are all classes named, and no more?"
+            )
+
+
+def _look_at(bench: Bench, model: nn.Module, brought: Brought) -> Iterator[Check]:
+    labels = bench.validation_labels
+    predicted = _predicted(bench, model)
+    accuracy = float((predicted == labels).mean())
+    majority = float(np.bincount(labels).max() / len(labels))
+    told = f"{accuracy:.3f} on {len(labels)} validation pictures"
+    check_order(bench.classes, labels, predicted)
+    if brought.accuracy is None:
+        if accuracy < majority + CLEARLY:
+            raise BadInputError(
+                f"accuracy is {told}, and that of the most frequent class {majority:.3f}: "
+                f"{_other_preprocessing(bench, model, accuracy + CLEARLY)}; if it is so, say it in `expect`"
+            )
+        yield Check("accuracy", False, f"{told}; give `expect` to have it checked")
+    else:
+        if abs(accuracy - brought.accuracy) > brought.tolerance:
+            raise BadInputError(
+                f"accuracy is {told}, expected was {brought.accuracy:.3f} within {brought.tolerance:g}: "
+                f"{_other_preprocessing(bench, model, brought.accuracy - brought.tolerance)}"
+            )
+        yield Check("accuracy", True, f"{told}, as expected")
+    yield from _fit(bench, model, accuracy)
+
+
+def _fit(bench: Bench, model: nn.Module, accuracy: float) -> Iterator[Check]:
+    """How well M_o predicts the given labels of what it was, as they say, trained on."""
+    whole = View("train", bench.samples.cpu().numpy())
+    fitted = _predicted(bench, model, whole) == bench.training_set.labels.cpu().numpy()
+    bad = np.zeros(len(fitted), bool)
+    bad[bench.probes.sets[0].indices] = True
+    others, found = float(fitted[~bad].mean()), int(fitted[bad].sum())
+    told = (
+        f"M_o predicts {others:.3f} of the other training pictures as given, {accuracy:.3f} of validation's"
+    )
+    error = 3 * (accuracy * (1 - accuracy) / len(bench.validation)) ** 0.5
+    doubtful = others < accuracy - max(error, NEGLIGIBLE)
+    doubt = ": were these weights trained on these pictures?" if doubtful else ""
+    yield Check("training set", not doubtful, f"{told}{doubt}")
+    told, little = f"M_o predicts {found} of {bad.sum()} bad samples as given", found < FITTED * bad.sum()
+    yield Check("bad samples", not little, f"{told}{': there may be nothing to repair' if little else ''}")
+
+
+def _predicted(
+    bench: Bench,
+    model: nn.Module,
+    view: View | None = None,
+    normalise: Callable[[Tensor], Tensor] | None = None,
+) -> np.ndarray:
+    """Classes predicted of a view, by default of validation, int64 (N,)."""
+    view = bench.validation if view is None else view
+    look, parts = bench.look(view, normalise), []
+    with torch.inference_mode(), autocast(bench.device, bench.recipe):
+        for batch in torch.arange(len(view), device=bench.device).split(batch_size(bench)):
+            logits = model(look(batch))
+            if not logits.isfinite().all():
+                raise BadInputError("the model's logits are not finite: are the weights whole?")
+            parts.append(logits.argmax(1).cpu())
+    classes: np.ndarray = torch.cat(parts).numpy()
+    return classes
+
+
+def _other_preprocessing(bench: Bench, model: nn.Module, enough: float) -> str:
+    """Which other preprocessing, of those that people mix up, brings the model to an accuracy of `enough`."""
+    device, channels = bench.device, bench.channels
+    tried: dict[str, Callable[[Tensor], Tensor]] = {
+        "mean: 0, std: 1 (pictures from 0 to 1)": normaliser([0.0], [1.0], device),
+        "mean: 0, std: 0.00392 (pictures from 0 to 255)": normaliser([0.0], [1 / 255], device),
+        "mean: 0.5, std: 0.5 (pictures from -1 to 1)": normaliser([0.5], [0.5], device),
+    }
+    if channels == 3:
+        tried["ImageNet's mean and std"] = normaliser(*IMAGENET, device)
+        tried["the other order of channels (color: bgr or rgb)"] = lambda images: bench.normalise(
+            images.flip(1)
+        )
+    found = {
+        name: float((_predicted(bench, model, normalise=how) == bench.validation_labels).mean())
+        for name, how in tried.items()
+    }
+    best = max(found, key=lambda name: found[name])
+    if found[best] >= enough:
+        return f"{best} in preprocess gives {found[best]:.3f}"
+    told = f"no other usual preprocessing does better than {found[best]:.3f}"
+    return f"{told}; look at preprocess, classes and weights"
+
+
+def check_order(classes: Sequence[str], labels: np.ndarray, predicted: np.ndarray) -> None:
+    """Raise BadInputError where the model evidently numbers the classes otherwise, with the order that fits.
+
+    `labels` and `predicted` are int64 (V,). By the best assignment on the confusion matrix.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    confusion = np.zeros((len(classes), len(classes)), int)
+    np.add.at(confusion, (predicted, labels), 1)
+    _, order = linear_sum_assignment(-confusion)
+    now, then = (
+        confusion[np.arange(len(classes)), at].sum() / len(labels) for at in (range(len(classes)), order)
+    )
+    if then < max(now + CLEARLY, PERMUTED):
+        return
+    fitting = [classes[at] for at in order]
+    moved = [f"{number} is {name}" for number, name in enumerate(fitting) if name != classes[number]]
+    cause = ""
+    if fitting == sorted(classes):
+        cause = " (in alphabetical order, 1, 10, 2)"
+    elif fitting == sorted(classes, key=natural):
+        cause = " (in the order of numbers, 1, 2, 10)"
+    raise BadInputError(
+        f"classes: the model numbers them otherwise{cause}: {', '.join(moved[:MOVED])}"
+        f"{' ...' if len(moved) > MOVED else ''}; accuracy is {now:.3f}, and with "
+        f"`classes: [{', '.join(fitting)}]` {then:.3f}"
+    )

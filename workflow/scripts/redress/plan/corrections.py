@@ -1,0 +1,320 @@
+"""Models that somebody brings to be corrected, as scenarios of which nobody knows the truth."""
+
+import hashlib
+import importlib.machinery
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from redress.brought.bad_list import FEWEST, BadList, read_bad_list, whole_classes
+from redress.brought.listing import Listing, class_names, listing, rows_of
+from redress.formats import files
+from redress.formats.block import Block
+from redress.formats.errors import BadInputError
+from redress.formats.identity import BROUGHT, OF_ORIGINAL, PLAIN, Identity
+from redress.formats.recipe import Recipe
+from redress.plan import checks, signatures
+from redress.plan.checks import ConfigError
+from redress.plan.experiment import Experiment, without
+from redress.plan.sources import fingerprint
+
+METHODS = checks.SCHEMA.with_name("correction_methods.yaml")
+
+KNOWN = "known"
+"""The discovery of all of S_f; `fold0`, `fold1`, ... and `group0`, ... are S_f without a part of it."""
+
+GROUPS = 2, 20
+"""How many groups a list may have for each to be left out once."""
+
+UNKNOWN_RECIPE = Recipe(steps=1000, batch_size=128, learning_rate=0.01, crop_padding=0, flip=False)
+"""By which methods train where nobody knows how the model was trained."""
+
+IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
+LIBRARIES = ("timm", "torchvision", "redress")
+BESIDE = ("methods", "device", "threads", "time_limit", "resources")
+"""Keys of a config that may stand beside `corrections`."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What one block of `corrections` brings."""
+
+    settings: Mapping[str, Any]
+    """The block, defaults filled in."""
+    classes: list[str]
+    training: Listing
+    validation: Listing
+    bad: BadList
+    factory: str
+    """SHA-256 of the file that makes the network; empty where a library does."""
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups of the list that are left out once each."""
+        named = sorted(set(self.bad.groups or ()))
+        return named if GROUPS[0] <= len(named) <= GROUPS[1] and len(self.bad) >= FEWEST else []
+
+    @property
+    def folds(self) -> int:
+        """Parts of S_f that are left out once each: none of a list too short for a verdict."""
+        return int(self.settings["judge"]["folds"]) if len(self.bad) >= FEWEST else 0
+
+    @property
+    def recipe(self) -> Recipe:
+        """How methods train."""
+        given = self.settings["recipe"]
+        return UNKNOWN_RECIPE if given == "unknown" else Recipe(**given)
+
+
+class Corrections(Experiment):
+    """A checked config of corrections. Raises ConfigError, in one line, where they cannot be made."""
+
+    def __init__(self, config: Mapping[str, Any]):
+        checks.check_shape(config)
+        for key in config:
+            if key not in (*BESIDE, "corrections"):
+                problem = f"cannot stand beside `corrections`; allowed: {', '.join(BESIDE)}"
+                raise ConfigError([key], problem)
+        given = {"datasets": {}, "methods": yaml.safe_load(METHODS.read_text()), **config}
+        filled = checks.with_defaults(given)
+        self._cases = {name: _case(name, block) for name, block in filled["corrections"].items()}
+        self._config = {**filled, **self._as_experiment()}
+        self._check_methods()
+
+    def _as_experiment(self) -> dict[str, Any]:
+        """The blocks of the experiment that these corrections are."""
+        parts = {KNOWN: None}
+        for case in self._cases.values():
+            parts |= dict.fromkeys(parts_of(case))
+        return {
+            "datasets": {
+                name: {
+                    "label": name,
+                    "model": {"name": "_brought"},
+                    "manipulations": {BROUGHT: {"n": [len(case.bad)]}},
+                }
+                for name, case in self._cases.items()
+            },
+            "originals": {BROUGHT: {}},
+            "discoveries": {name: {} for name in parts},
+            "deletion_fractions": [1.0],
+            "seeds": [0],
+        }
+
+    @property
+    def cases(self) -> list[str]:
+        return list(self._cases)
+
+    def case(self, name: str) -> Case:
+        """What the block `name` brings."""
+        return self._cases[name]
+
+    def original(self, name: str) -> Identity:
+        """What names the model of the block `name`."""
+        return Identity(name, BROUGHT, len(self.case(name).bad), 0, BROUGHT)
+
+    def deletion_sets(self, name: str) -> list[Identity]:
+        """S_f of the block `name` and each S_f without a part."""
+        cell = self.original(name).having(share="1.0", expansion=PLAIN)
+        return [cell.having(discovery=part) for part in (KNOWN, *parts_of(self.case(name)))]
+
+    def blocks_of(self, name: str) -> tuple[Block, ...]:
+        """What runs on the model of the block `name`: its recipe permitting."""
+        case = self.case(name)
+        unknown = case.settings["recipe"] == "unknown"
+        return tuple(
+            block
+            for block in self.blocks(BROUGHT)
+            if block.discovery in (KNOWN, *parts_of(case))
+            and not (
+                unknown and signatures.constant("methods", self._use("methods", block.method), "NEEDS_RECIPE")
+            )
+        )
+
+    def methods_of(self, name: str) -> list[str]:
+        """The methods of these."""
+        return list(dict.fromkeys(block.method for block in self.blocks_of(name)))
+
+    def warnings(self) -> Iterator[str]:
+        """What stops nothing and is to be known before anything runs."""
+        for name, case in self._cases.items():
+            if len(case.bad) < FEWEST:
+                few = f"{len(case.bad)} bad samples are fewer than {FEWEST}"
+                yield f"corrections.{name}.bad: {few}: candidates are ranked, and there is no verdict"
+
+    # What jobs are told
+
+    @cache  # noqa: B019 (an experiment lives as long as the program)
+    def _setup(self, dataset: str) -> dict[str, Any]:
+        case = self.case(dataset)
+        model = {name: case.settings["model"][name] for name in ("factory", "arguments")}
+        return {
+            "model": {"name": "_brought", **model},
+            "recipe": asdict(case.recipe),
+            "device": self._config["device"],
+            "threads": str(self._config["threads"]),
+        }
+
+    def ingest_job(self, name: str) -> str:
+        """What ingest.py is told."""
+        return self.arguments(Identity(name), "dataset", **self._pictures(name))
+
+    def folds_job(self, name: str) -> str:
+        """What folds.py is told."""
+        case = self.case(name)
+        told = {"bad": case.settings["bad"], "folds": str(case.folds), "groups": [case.groups]}
+        told |= {"tag": case.settings["bad_tag"]} if "bad_tag" in case.settings else {}
+        return self.arguments(self.original(name), *OF_ORIGINAL, **self._pictures(name), **told)
+
+    def _pictures(self, name: str) -> dict[str, Any]:
+        case = self.case(name)
+        told = {part: case.settings[part] for part in ("training", "validation", "preprocess")}
+        return {**told, "classes": [case.classes]}
+
+    def probe_job(self, name: str) -> str:
+        """What probe.py is told."""
+        settings = self.case(name).settings
+        expected = settings.get("expect", {})
+        brought = {
+            "weights": settings["model"]["weights"],
+            "weights_key": settings["model"]["weights_key"],
+            "accuracy": expected.get("validation_accuracy"),
+            "tolerance": expected.get("tolerance", 0),
+        }
+        original = self.original(name)
+        return self.arguments(original, *OF_ORIGINAL, **self.setup(original), brought=brought)
+
+    def shortlist_job(self, name: str) -> str:
+        """What shortlist.py is told."""
+        original, told = self.original(name), self._judged(name)
+        return self.arguments(original, *OF_ORIGINAL, **told)
+
+    def judge_job(self, name: str) -> str:
+        """What judge.py is told."""
+        original, told = self.original(name), self._judged(name)
+        told |= {"groups": [self.case(name).groups], "bad_list": self.list_fingerprint(name)}
+        styles = [[method, block["style"]] for method, block in self._config["methods"].items()]
+        return self.arguments(original, *OF_ORIGINAL, **told, styles=[styles])
+
+    def _judged(self, name: str) -> dict[str, Any]:
+        settings = without(self.case(name).settings["judge"], "folds")
+        return {"blocks": [[asdict(block) for block in self.blocks_of(name)]], "settings": settings}
+
+    def repair_job(self, name: str) -> str:
+        """What repair.py is told."""
+        original = self.original(name)
+        use = {method: self._use("methods", method) for method in self.methods}
+        told = {"weights": self.weights(name), "bad_list": self.list_fingerprint(name)}
+        return self.arguments(original, *OF_ORIGINAL, **self.setup(original), methods=use, **told)
+
+    def weights(self, name: str) -> str:
+        """The file of the weights that the block `name` brings."""
+        path: str = self.case(name).settings["model"]["weights"]
+        return path
+
+    # What the code of a job is
+
+    def sources(self, script: str, dataset: str | None = None, **blocks: str) -> str:
+        """As for an experiment, with the user's own file that makes the network."""
+        own = self.case(dataset).factory if dataset else ""
+        return super().sources(script, dataset, **blocks) + (f" {own[:16]}" if own else "")
+
+    def repair_sources(self, name: str) -> str:
+        """Of the job that repairs, which may run any method."""
+        uses = [f"redress/plugins/methods/{self._use('methods', method)}.py" for method in self.methods]
+        own = self.case(name).factory
+        return fingerprint("repair.py", "redress/plugins/models/_brought.py", *uses) + f" {own[:16]}"
+
+    def pictures_fingerprint(self, name: str) -> str:
+        """What changes when pictures or their labels may have."""
+        case = self.case(name)
+        return f"{case.training.fingerprint} {case.validation.fingerprint}"
+
+    def list_fingerprint(self, name: str) -> str:
+        """What changes when the bad list does."""
+        return files.sha256(self.case(name).settings["bad"])
+
+
+def parts_of(case: Case) -> list[str]:
+    """The discoveries that leave out a part of S_f."""
+    return [f"fold{k}" for k in range(case.folds)] + [f"group{k}" for k in range(len(case.groups))]
+
+
+def _case(name: str, block: Mapping[str, Any]) -> Case:
+    """The checked case; raises ConfigError that names the key."""
+    where = ["corrections", name]
+
+    def asked(key: str, function: Any, *arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except BadInputError as error:
+            raise ConfigError([*where, key], str(error)) from error
+
+    rows = {part: asked(part, rows_of, block[part]) for part in ("training", "validation")}
+    classes = asked("classes", class_names, block.get("classes"), rows["training"])
+    training, validation = (
+        asked(part, listing, block[part], rows[part], classes) for part in ("training", "validation")
+    )
+    both = {*map(os.path.abspath, training.files)} & {*map(os.path.abspath, validation.files)}
+    if both:
+        problem = f"{len(both)} of its pictures are training pictures, such as {sorted(both)[0]}"
+        raise ConfigError([*where, "validation"], problem)
+    bad = asked("bad", read_bad_list, block["bad"], block.get("bad_tag"), training, validation, classes)
+    gone = whole_classes(bad, training.labels, classes)
+    if gone and not block["allow_class_removal"]:
+        problem = (
+            f"names (nearly) all training pictures of {', '.join(gone)}: nothing is left to teach it; "
+            "keep some that are right, or say allow_class_removal: true"
+        )
+        raise ConfigError([*where, "bad"], problem)
+    settings = {**block, "preprocess": _preprocess([*where, "preprocess"], block["preprocess"])}
+    asked("model", _check_weights, block["model"]["weights"])
+    factory = asked("model", _factory_digest, block["model"]["factory"])
+    case = Case(settings, classes, training, validation, bad, factory)
+    if case.recipe.crop_padding >= min(settings["preprocess"]["size"]):
+        problem = f"{case.recipe.crop_padding} is out of range: less than the pictures' size"
+        raise ConfigError([*where, "recipe", "crop_padding"], problem)
+    return case
+
+
+def _preprocess(where: list[str], block: Mapping[str, Any]) -> dict[str, Any]:
+    """The block with all that has a default."""
+    size, grey = block["size"], block["color"] == "grey"
+    usual = {"mean": [0.5], "std": [0.5]} if grey else IMAGENET
+    if block["color"] == "bgr":
+        usual = {key: values[::-1] for key, values in usual.items()}
+    filled = {**usual, **block, "size": size if isinstance(size, list) else [size, size]}
+    for key in ("mean", "std"):
+        if len(filled[key]) != (1 if grey else 3):
+            problem = f"{len(filled[key])} numbers, {1 if grey else 3} are needed: one for each channel"
+            raise ConfigError([*where, key], problem)
+    return filled
+
+
+def _check_weights(path: str) -> None:
+    if Path(path).suffix not in ENDINGS:
+        raise BadInputError(f"weights {path}: not known by its ending; allowed: {', '.join(ENDINGS)}")
+    if not Path(path).is_file():
+        raise BadInputError(f"weights {path}: no such file")
+
+
+def _factory_digest(factory: str) -> str:
+    """SHA-256 of the file that a factory is in, where it is somebody's own. Nothing is imported."""
+    place, _ = factory.rsplit(":", 1)
+    if place in LIBRARIES:
+        return ""
+    base = Path(place if place.endswith(".py") else place.replace(".", "/"))
+    known = [base] if base.suffix == ".py" else [base.with_suffix(".py"), base / "__init__.py"]
+    found = [path for path in known if path.is_file()]
+    if found:
+        return files.sha256(found[0])
+    if base.suffix == ".py" or not importlib.machinery.PathFinder.find_spec(place.split(".")[0]):
+        tried = " or ".join(map(str, known))
+        raise BadInputError(f"factory {factory}: there is no {tried}, nor an installed module of that name")
+    return hashlib.sha256(place.encode()).hexdigest()

@@ -68,7 +68,7 @@ def objection(case: Case, original: Outcome, candidate: Candidate, settings: Set
     lost = utility(case, original) - utility(case, candidate.whole)
     if round(lost - settings.utility_tolerance, 12) > 0:
         allowed = 100 * settings.utility_tolerance
-        return f"costs {100 * lost:.1f} points of validation accuracy, {allowed:.1f} are tolerated"
+        return f"costs {100 * lost:.2f} points of validation accuracy, {allowed:.2f} are tolerated"
     return ""
 
 

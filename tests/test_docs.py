@@ -255,3 +255,19 @@ def test_the_results_are_those_of_the_committed_table():
         assert rank.split(" to ") == list(
             dict.fromkeys(f"{row[end]:.0f}" for end in ("best_rank", "worst_rank"))
         )
+
+
+def test_the_judges_figures_are_those_of_the_committed_table():
+    summary = pd.read_csv(ROOT / "docs/reference/judge-digits/judge_summary.csv")
+    text = (ROOT / "docs/judging.md").read_text()
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.count(" | ") == 11][1:]
+    assert len(rows) == len(summary) > 1
+    signed = ("bias", "bias_in_sample")
+    percents = ("coverage", "coverage_expected")
+    worths = ("worth_before", "worth_today", "worth_taken", "worth_offered", "worth_oracle")
+    for row, (_, said) in zip(rows, summary.iterrows(), strict=True):
+        assert row[0].startswith("all" if pd.isna(said["manipulation"]) else said["manipulation"])
+        assert row[1:3] == [str(said["seeds"]), str(said["candidates"])]
+        expected = [f"{100 * said[name]:+.1f}" for name in signed]
+        expected += [f"{100 * said[name]:.0f}" for name in (*percents, *worths)]
+        assert [cell.replace("−", "-") for cell in row[3:]] == expected  # noqa: RUF001

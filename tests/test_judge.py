@@ -197,7 +197,7 @@ def test_what_costs_too_much_is_offered_with_its_price():
     cheap, dear = candidate(case(), "cheap", 0.5), candidate(case(), "dear", 1.0, wrong=0.05)
     told = judged(case(), cheap, dear)
     assert (told.chosen, told.choice.offer, told.status) == (0, 1, "partly repaired")
-    assert any("dear would repair 100 %" in reason and "5.0 points" in reason for reason in told.reasons)
+    assert any("dear would repair 100 %" in reason and "5.00 points" in reason for reason in told.reasons)
     assert judged(case(), cheap, candidate(case(), "dear", 0.5, wrong=0.05)).choice.offer is None
 
 

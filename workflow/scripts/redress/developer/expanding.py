@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from redress.developer.bench import Bench
@@ -43,7 +44,7 @@ def expand(
         seed=seed,
     )
     where = f"expansions/{uses['expansion']}.py"
-    with Stopwatch(bench.device) as stopwatch:
+    with Stopwatch(bench.device) as stopwatch, threadpool_limits(setup.threads):
         expanded = load("expansions", uses["expansion"]).expand(known, **settings)
     if not isinstance(expanded, Expanded):
         raise BadInputError(f"{where}: expand() returned {type(expanded).__name__} instead of Expanded")
@@ -57,6 +58,11 @@ def expand(
         raise BadInputError(f"{where}: scores have shape {scores.shape}, not ({len(bench.samples)},)")
     if np.isnan(scores).any():
         raise BadInputError(f"{where}: {np.isnan(scores).sum()} scores are not numbers")
-    about = {"seconds": stopwatch.seconds, "made_from": bench.seals, "provenance": provenance}
+    about = {
+        "seconds": stopwatch.seconds,
+        "cut": dict(expanded.about),
+        "made_from": bench.seals,
+        "provenance": provenance,
+    }
     DeletionSet(indices, scores).save(identity, about)
     return len(deletion), len(indices)

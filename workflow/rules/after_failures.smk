@@ -58,8 +58,10 @@ def collect_what_there_is():
         bounds = [original.having(bound=bound) for bound in experiment.bounds]
         done = [one for one in bounds if there(one, "bound")]
         lacking += [one for one in bounds if one not in done]
+        grown = [one for one in experiment.grown(original) if there(one, "deletion_set")]
+        lacking += [one for one in experiment.grown(original) if one not in grown]
         if not there(original, "training_set", "probes", "truth", "predictions") or not measured(
-            original, blocks, done
+            original, blocks, done, grown
         ):
             lacking = [original]
         missing += lacking
@@ -94,7 +96,7 @@ def finished_blocks(original, there):
     return blocks, lacking
 
 
-def measured(original, blocks, bounds):
+def measured(original, blocks, bounds, grown):
     """Select and measure what is finished of an original model; whether that went well."""
     selection, measures = (
         original.path(kind).replace("results/", f"{INCOMPLETE}/", 1)
@@ -102,7 +104,7 @@ def measured(original, blocks, bounds):
     )
     try:
         run_script("selection", experiment.selection_job(original, blocks), "--output", selection)
-        told = experiment.measure_job(original, blocks, [one.bound for one in bounds])
+        told = experiment.measure_job(original, blocks, [one.bound for one in bounds], grown)
         run_script("measure", told, "--selection", selection, "--output", measures)
     except subprocess.CalledProcessError:
         return False
@@ -118,7 +120,8 @@ def write_missing(missing):
         rows = csv.DictWriter(file, LACKING, extrasaction="ignore")
         rows.writeheader()
         rows.writerows(
-            {"method": identity.bound or "original", **identity.names} for identity in missing
+            {"method": identity.bound or identity.expansion or "original", **identity.names}
+            for identity in missing
         )
 
 

@@ -123,6 +123,13 @@ class Experiment:
         """Expansions in the order of the config."""
         return list(self._config["expansions"])
 
+    def grown(self, original: Identity) -> Iterator[Identity]:
+        """Every grown deletion set of an original model, whether a method runs on it or not."""
+        for expansion in self.expansions:
+            for discovery in self.discoveries:
+                for share in self.shares:
+                    yield original.having(expansion=expansion, discovery=discovery, share=share)
+
     @property
     def shares(self) -> list[str]:
         """Deletion fractions as they stand in paths, ascending."""
@@ -365,11 +372,15 @@ class Experiment:
         original: Identity,
         blocks: Iterable[Block] | None = None,
         bounds: Iterable[str] | None = None,
+        grown: Iterable[Identity] | None = None,
     ) -> str:
-        """What measure.py is told of these blocks and bounds (default: all of its original model's)."""
+        """What measure.py is told of these blocks, bounds and grown deletion sets (default: all)."""
         told: dict[str, Any] = {"blocks": self._blocks(original, blocks), "measures": self.measure_files}
         told |= {"rules": plugins.names("selections")}
         told |= _if_any(bounds=self.bounds if bounds is None else list(bounds))
+        cells = self.grown(original) if grown is None else grown
+        rankings = [[cell.expansion, cell.discovery, cell.share] for cell in cells]
+        told |= {"rankings": _json(rankings)} if rankings else {}
         return self.arguments(original, *OF_ORIGINAL, **told)
 
     def collect_job(self, tables: str) -> str:
@@ -380,7 +391,7 @@ class Experiment:
         ]
         seeds = [str(seed) for seed in self._config["seeds"]]
         told = {"runs": _json(runs), "seeds": seeds, "makers": self.makers, **_if_any(bounds=self.bounds)}
-        return self.arguments(Identity(""), **told, tables=tables)
+        return self.arguments(Identity(""), **told, **_if_any(expansions=self.expansions), tables=tables)
 
     def summarise_job(self, tables: str) -> str:
         """What summarise.py is told."""

@@ -43,7 +43,7 @@ def network():
 
 
 def marked(labels_of_found=(0, 0, 0, 0, 0, 0), hurt=HURT, seed=0):
-    """Noise by class, the first `hurt` of class 0 with a bright corner and a low margin. Returns Known and S_m."""
+    """Known and S_m: noise by class, the first `hurt` of class 0 with a bright corner and a low margin."""
     draw = np.random.default_rng(seed)
     labels = np.arange(CLASSES * PER_CLASS) % CLASSES
     patterns = draw.normal(size=(CLASSES, 1, tiny.SIZE, tiny.SIZE))

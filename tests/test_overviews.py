@@ -488,7 +488,7 @@ def test_the_scripts_read_bounds_and_rules_from_tables(run, tmp_path):
         "discoveries": ["uniform"],
     }
     told = {"tables": tmp_path, "figures": tmp_path / "figures", "shown": content}
-    told["bounds"] = tmp_path / "bounds.csv"
+    told |= {"bounds": tmp_path / "bounds.csv", "rankings": None, "ranking_curves": None}
     plot.main(Namespace(**told))
     about = {"examples": [], "config": dict(run.config), "command": "", "missing": None}
     output = tmp_path / "report.html"

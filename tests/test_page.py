@@ -345,6 +345,8 @@ def test_the_script_makes_the_page_of_a_folder_of_tables(tmp_path, folder):
                 "makers": ["standard"],
                 "discoveries": ["uniform"],
             },
+            rankings=None,
+            ranking_curves=None,
             examples=[tmp_path / "digits/poison.png"],
             config=dict(made.config),
             command="",

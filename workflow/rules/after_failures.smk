@@ -15,6 +15,7 @@ from redress.formats import products
 INCOMPLETE = "results/incomplete"
 OUTDATED = "results/OUTDATED.txt"
 MARK = '<p class="outdated" role="status">'
+PLOTTED = ("bounds", "rankings", "ranking_curves")
 LACKING = ["dataset", "manipulation", "n", "seed", "maker", "method", "discovery", "share"]
 
 
@@ -131,9 +132,9 @@ def make_tables_and_page():
     page = f"{INCOMPLETE}/report.html"
     run_script("collect", experiment.collect_job(INCOMPLETE), "--root", INCOMPLETE, "--partial")
     run_script("summarise", experiment.summarise_job(INCOMPLETE))
-    run_script("plot", experiment.plot_job(INCOMPLETE, INCOMPLETE), *options_if_there("bounds"))
+    run_script("plot", experiment.plot_job(INCOMPLETE, INCOMPLETE), *options_if_there(*PLOTTED))
     told = f"{experiment.page_job(INCOMPLETE, INCOMPLETE, page)} {experiment.page_also(COMMAND, shown)}"
-    more = options_if_there("bounds", "rules")
+    more = options_if_there("bounds", "rules", "rankings", "ranking_curves")
     run_script("page", told, "--missing", f"{INCOMPLETE}/missing.csv", *more)
 
 

@@ -2,7 +2,7 @@ rule page:
     input:
         table_files(),
         figure_files("png"),
-        **tables_if_made("bounds", "rules"),
+        **tables_if_made("bounds", "rules", "rankings", "ranking_curves"),
         examples=example_files("png"),
     output:
         update(report("results/report.html", caption="../report/page.rst", category="Page")),
@@ -15,7 +15,7 @@ rule page:
         # Of the config only what matters to results makes them again, and the page with them.
         start=lambda wc, input: (
             f"{script('page')} {experiment.page_also(COMMAND, input.examples)}"
-            f" {options_of(input, 'bounds', 'rules')}"
+            f" {options_of(input, 'bounds', 'rules', 'rankings', 'ranking_curves')}"
         ),
         told=lambda wc: experiment.page_job(TABLES, "results/figures", "results/report.html"),
         sources=[experiment.measure_sources("page"), page_parts()],

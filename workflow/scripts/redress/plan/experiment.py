@@ -270,7 +270,9 @@ class Experiment:
             name: (self._use("discoveries", name), self._settings("discoveries", name))
             for name in self.discoveries
         }
-        return {**drawn, **{name: one for name, one in overviews(uses, found) if name not in drawn}}
+        growing = {name: self._use("expansions", name) for name in self.expansions}
+        others = {name: one for name, one in overviews(uses, found, growing) if name not in drawn}
+        return {**drawn, **others}
 
     # What a job is told: command lines in which equal settings are equal text. Where rules track them, a
     # job runs again when what it is told has changed.

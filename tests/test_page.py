@@ -347,6 +347,7 @@ def test_the_script_makes_the_page_of_a_folder_of_tables(tmp_path, folder):
             },
             rankings=None,
             ranking_curves=None,
+            suspects=[],
             examples=[tmp_path / "digits/poison.png"],
             config=dict(made.config),
             command="",

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny
+from matplotlib.colors import to_rgba
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+import suspects
 from redress.formats.contents import DeletionSet, Truth
 from redress.formats.errors import DamagedFileError
 from redress.plan.overviews import overviews
@@ -164,3 +166,19 @@ def test_figures_of_rankings_come_with_expansions():
     drawn = dict(overviews(uses, found, {"near": "neighbours"}))
     assert list(drawn) == ["precision_recall_digits", "recovered_digits"]
     assert all(told["expansions"] == {"near": "neighbours"} for _, _, told in drawn.values())
+
+
+def test_a_sheet_shows_what_is_ranked_first_of_what_was_not_known():
+    scores = np.array([9, 8, 7, 6, 5, 4, 3, 2, 1, 0.5, 0.2, 0.1, 0])
+    first = suspects.first_of(scores, np.array([0, 2]))
+    assert first.tolist() == [1, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+    pictures = np.arange(10 * 36, dtype=np.uint8).reshape(10, 1, 6, 6)
+    hits = np.arange(10) % 3 > 0
+    with paper():
+        figure = suspects.sheet("title", {"near": (pictures, ["four"] * 10, hits)})
+        figure.canvas.draw()
+    for panel, picture, hit in zip(figure.axes, pictures, hits, strict=True):
+        assert (panel.images[0].get_array() == picture[0]).all()
+        assert panel.get_xlabel() == ("four, found" if hit else "four, clean")
+        color = to_rgba(suspects.HIT if hit else suspects.MISS)
+        assert {spine.get_edgecolor() for spine in panel.spines.values()} == {color}

@@ -129,11 +129,12 @@ def write_missing(missing):
 def make_tables_and_page():
     """The last stages, told of the other folder."""
     shown = [path for path in example_files("png") if Path(path).exists()]
+    ranked = [path for path in suspect_files("png") if Path(path).exists()]
     page = f"{INCOMPLETE}/report.html"
     run_script("collect", experiment.collect_job(INCOMPLETE), "--root", INCOMPLETE, "--partial")
     run_script("summarise", experiment.summarise_job(INCOMPLETE))
     run_script("plot", experiment.plot_job(INCOMPLETE, INCOMPLETE), *options_if_there(*PLOTTED))
-    told = f"{experiment.page_job(INCOMPLETE, INCOMPLETE, page)} {experiment.page_also(COMMAND, shown)}"
+    told = f"{experiment.page_job(INCOMPLETE, INCOMPLETE, page)} {experiment.page_also(COMMAND, shown, ranked)}"
     more = options_if_there("bounds", "rules", "rankings", "ranking_curves")
     run_script("page", told, "--missing", f"{INCOMPLETE}/missing.csv", *more)
 
@@ -182,7 +183,11 @@ def mark_as_outdated():
 def remove_what_is_of_before():
     """After everything was made: figures and tables of what is no longer in the config, and the mark."""
     Path(OUTDATED).unlink(missing_ok=True)
-    drawn = {*figure_files("pdf", "png"), *example_files("pdf", "png")}
+    drawn = {
+        *figure_files("pdf", "png"),
+        *example_files("pdf", "png"),
+        *suspect_files("pdf", "png"),
+    }
     others = products.remove_others("results/figures", drawn)
     others += products.remove_others(TABLES, {*table_files()})
     for path in others:

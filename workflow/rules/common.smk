@@ -327,6 +327,13 @@ def example_files(*endings):
     ]
 
 
+def suspect_files(*endings):
+    """The sheets of what rankings have first, in the given formats; none without expansions."""
+    if not experiment.expansions:
+        return []
+    return [path.replace("/examples/", "/suspects/") for path in example_files(*endings)]
+
+
 def collected():
     """The tables that collect writes; summarise adds one."""
     bounds = ["bounds"] if experiment.bounds else []

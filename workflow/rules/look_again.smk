@@ -41,6 +41,7 @@ def stage_results():
 def changed_products():
     """Figures, tables and the page, where they are not what was made."""
     made = [*table_files(), *figure_files("pdf", "png"), *example_files("pdf", "png")]
+    made += suspect_files("pdf", "png")
     return [
         path
         for path in [*made, "results/report.html"]

@@ -32,6 +32,7 @@ def main(arguments: argparse.Namespace) -> None:
         command=arguments.command,
         figures={name: path for name, path in figures.items() if path.exists()},
         examples=[(path.parent.name, path.stem, path) for path in arguments.examples],
+        suspects=[(path.parent.name, path.stem, path) for path in arguments.suspects],
         downloads=[os.path.relpath(path, arguments.output.parent) for path in listed],
     )
     text = render(results)
@@ -46,6 +47,7 @@ if __name__ == "__main__":
     cli.add_argument("--figures", type=Path, required=True, help="folder of the figures")
     cli.add_argument("--shown", type=json.loads, required=True, help="JSON: see redress/report/shown.py")
     cli.add_argument("--examples", type=Path, nargs="*", default=[], help="sheets, DATASET/MANIPULATION.png")
+    cli.add_argument("--suspects", type=Path, nargs="*", default=[], help="sheets of rankings, likewise")
     cli.add_argument("--config", type=json.loads, required=True, help="JSON: the config, defaults included")
     cli.add_argument("--command", default="", help="the command that is running")
     cli.add_argument("--bounds", type=Path, help="bounds.csv, if there are any")

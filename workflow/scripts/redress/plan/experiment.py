@@ -181,6 +181,12 @@ class Experiment:
         settings = self._config["datasets"][dataset]["manipulations"][manipulation]
         return Identity(dataset, manipulation, max(settings["n"]), self._config["seeds"][0])
 
+    def shown_rankings(self, dataset: str, manipulation: str) -> list[Identity]:
+        """The grown deletion sets whose rankings are shown: of the same example, with the smallest share."""
+        original = self.example(dataset, manipulation).having(maker=self.makers[0])
+        known = self.discoveries[0], self.shares[0]
+        return [cell for cell in self.grown(original) if (cell.discovery, cell.share) == known]
+
     def candidates(self, method: str) -> dict[str, Hyperparameters]:
         """The method's candidates by name, in grid order."""
         return self._candidates[method]
@@ -407,14 +413,21 @@ class Experiment:
         """What page.py is told of where things are and how they look."""
         return self.arguments(Identity(""), tables=tables, figures=figures, shown=self.shown, output=output)
 
-    def page_also(self, command: str, examples: Iterable[str]) -> str:
+    def page_also(self, command: str, examples: Iterable[str], suspects: Iterable[str]) -> str:
         """What page.py is told beside that."""
         given = {"command": command, "config": self.document, "examples": [str(path) for path in examples]}
+        given |= _if_any(suspects=[str(path) for path in suspects])
         return self.arguments(Identity(""), **given)
 
     def examples_job(self, dataset: str, manipulation: str) -> str:
         """What examples.py is told."""
         return self.arguments(self.example(dataset, manipulation), *OF_RUN, label=self.label(dataset))
+
+    def suspects_job(self, dataset: str, manipulation: str) -> str:
+        """What suspects.py is told."""
+        first, *_ = self.shown_rankings(dataset, manipulation)
+        told = {"discovery": first.discovery, "share": first.share, "expansions": self.expansions}
+        return self.arguments(first, *OF_ORIGINAL, **told, label=self.label(dataset))
 
     def _blocks(self, original: Identity, blocks: Iterable[Block] | None) -> str:
         return _json([asdict(block) for block in (self.blocks(original.maker) if blocks is None else blocks)])

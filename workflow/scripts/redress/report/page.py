@@ -91,6 +91,8 @@ class Results:
     """The PNG files of the figures that were drawn, by the names they have in `shown`."""
     examples: Sequence[tuple[str, str, Path]] = ()
     """(dataset, manipulation, PNG file) of every sheet of examples."""
+    suspects: Sequence[tuple[str, str, Path]] = ()
+    """The same of every sheet of what rankings have first."""
     missing: pd.DataFrame | None = None
     """What an unfinished run still lacks."""
     bounds: pd.DataFrame | None = None

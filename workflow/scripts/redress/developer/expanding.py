@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from redress.developer.bench import Bench
@@ -46,7 +45,7 @@ def expand(
         seed=seed,
     )
     where = f"expansions/{uses['expansion']}.py"
-    with Stopwatch(bench.device) as stopwatch, threadpool_limits(setup.threads):
+    with Stopwatch(bench.device) as stopwatch:
         expanded = load("expansions", uses["expansion"]).expand(known, **settings)
     if not isinstance(expanded, Expanded):
         raise BadInputError(f"{where}: expand() returned {type(expanded).__name__} instead of Expanded")

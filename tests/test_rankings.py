@@ -111,7 +111,7 @@ def test_tables_have_a_row_a_ranking_and_a_row_a_recall(world):
 TOLD = {
     "manipulations": ["poison"],
     "discoveries": ["uniform"],
-    "expansions": {"near": "neighbours", "filter": "matched_filter"},
+    "expansions": [("near", "neighbours"), ("filter", "matched_filter")],
 }
 
 
@@ -121,7 +121,7 @@ def made_up(**columns):
         {"seed": seed, "deletion_fraction": share, "expansion": expansion, "attack": attack, **columns}
         for seed, attack in ((0, "took"), (1, "took"), (2, "failed"))
         for share in (0.1, 0.5)
-        for expansion in TOLD["expansions"]
+        for expansion, _ in TOLD["expansions"]
     ]
     names = {"dataset": "digits", "manipulation": "poison", "n_manipulated": 60, "discovery": "uniform"}
     return pd.DataFrame(rows).assign(**names)
@@ -165,7 +165,7 @@ def test_figures_of_rankings_come_with_expansions():
     assert not list(overviews(uses, found))
     drawn = dict(overviews(uses, found, {"near": "neighbours"}))
     assert list(drawn) == ["precision_recall_digits", "recovered_digits"]
-    assert all(told["expansions"] == {"near": "neighbours"} for _, _, told in drawn.values())
+    assert all(told["expansions"] == [("near", "neighbours")] for _, _, told in drawn.values())
 
 
 def test_a_sheet_shows_what_is_ranked_first_of_what_was_not_known():
@@ -179,6 +179,6 @@ def test_a_sheet_shows_what_is_ranked_first_of_what_was_not_known():
         figure.canvas.draw()
     for panel, picture, hit in zip(figure.axes, pictures, hits, strict=True):
         assert (panel.images[0].get_array() == picture[0]).all()
-        assert panel.get_xlabel() == ("four, found" if hit else "four, clean")
+        assert panel.get_xlabel() == ("four\nmanipulated" if hit else "four\nclean")
         color = to_rgba(suspects.HIT if hit else suspects.MISS)
         assert {spine.get_edgecolor() for spine in panel.spines.values()} == {color}

@@ -49,7 +49,7 @@ def sheet(title: str, rows: Mapping[str, tuple[np.ndarray, list[str], np.ndarray
 
     `rows` are pictures uint8 (N, C, H, W), names of labels and bool (N,). To be drawn within `paper()`.
     """
-    figure = new_figure((7.0, 0.85 * len(rows) + 0.4))
+    figure = new_figure((7.0, 0.95 * len(rows) + 0.4))
     grid = figure.subplots(len(rows), SHOWN, squeeze=False)
     figure.suptitle(title, x=0.01, horizontalalignment="left", size=8)
     for panel in grid.flat:
@@ -61,7 +61,7 @@ def sheet(title: str, rows: Mapping[str, tuple[np.ndarray, list[str], np.ndarray
             pixels = picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0)
             panel.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             panel.spines[:].set(visible=True, color=HIT if hit else MISS, linewidth=1.6)
-            panel.set_xlabel(f"{label}, {'found' if hit else 'clean'}", size=6, labelpad=2)
+            panel.set_xlabel(f"{label}\n{'manipulated' if hit else 'clean'}", size=6, labelpad=2)
             panel.xaxis.label.set(color=HIT if hit else MISS, weight="normal" if hit else "bold")
     return figure
 

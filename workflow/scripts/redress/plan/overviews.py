@@ -52,7 +52,7 @@ def overviews(
             told = {"discoveries": [plain[0], *others]}
             yield f"discovery_{dataset}", ("discovery", dataset, {"manipulations": ordered, **told})
         if expansions:
-            told = {"discoveries": (plain or list(discoveries))[:1], "expansions": dict(expansions)}
+            told = {"discoveries": (plain or list(discoveries))[:1], "expansions": list(expansions.items())}
             for kind in RANKED:
                 yield f"{kind}_{dataset}", (kind, dataset, {"manipulations": ordered, **told})
 

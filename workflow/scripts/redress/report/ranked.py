@@ -28,6 +28,8 @@ KNOWS_THE_ATTACK = "matched_filter"
 
 BOUND: dict[str, str] = {"label": "matched filter (knows the attack)", "color": "#999999", "marker": "*"}
 
+KNOWN: dict[str, Any] = {"color": "black", "linestyle": ":", "linewidth": 1, "marker": "_", "markersize": 7}
+
 
 def styles(uses: Mapping[str, str]) -> dict[str, Style]:
     """Looks of the expansions, by the files behind them."""
@@ -66,7 +68,7 @@ def recovered(rankings: pd.DataFrame, curves: pd.DataFrame, overview: Overview) 
     shares = np.array(sorted(rows["deletion_fraction"].unique()))
 
     def fill(panel: Axes, here: pd.DataFrame, looks: Mapping[str, Style]) -> None:
-        panel.plot(100 * shares, 100 * shares, color="black", linestyle=":", linewidth=1)
+        panel.plot(100 * shares, 100 * shares, **KNOWN)
         for expansion, style in looks.items():
             own = here[here["expansion"] == expansion]
             if len(own):
@@ -76,7 +78,7 @@ def recovered(rankings: pd.DataFrame, curves: pd.DataFrame, overview: Overview) 
         panel.xaxis.set_major_formatter("{x:g}")
 
     labels = ("Known share of manipulated samples (%)", "Share in the grown set (%)")
-    known_line = Line2D([], [], color="black", linestyle=":", linewidth=1, label="known")
+    known_line = Line2D([], [], label="known", **KNOWN)
     return _drawn(rows, overview, fill, labels, by_share=False, handles=[known_line])
 
 
@@ -89,7 +91,7 @@ def _drawn(
     handles: list[Line2D] | None = None,
 ) -> Figure:
     rows = overview.of(table)
-    looks = styles(overview.told["expansions"])
+    looks = styles(dict(overview.told["expansions"]))
     names = overview.scenarios(rows)
     shares: list[Any] = sorted(rows["deletion_fraction"].unique()) if by_share else [None]
     panels = [(scenario, share) for share in shares for scenario in names]

@@ -72,17 +72,17 @@ MADE = config(
         "smooth": {"use": "smoothed", "smoothing": 0.2},
         "mine": {"use": "given", "path": "data/mine.safetensors"},
     },
-    expansions={"neighbours": {"added": 7}},
+    expansions={"nearest": {"added": 7}},
     methods={
         "cf": method([2, 4]),
-        "cf-grown": method([2, 4], expansion="neighbours"),
+        "cf-grown": method([2, 4], expansion="nearest"),
         "cf-smooth": method([2, 4], maker="smooth"),
         "cf-mine": method([2, 4], maker="mine"),
         "ssd": {"grid": {"alpha": 10}},
     },
     save_models="selected",
 )
-FILES_OF_MADE = ["expansions/neighbours.py", "originals/smoothed.py", "manipulations/wandering.py"]
+FILES_OF_MADE = ["expansions/nearest.py", "originals/smoothed.py", "manipulations/wandering.py"]
 MAKERS = {
     "cf": "standard",
     "cf-grown": "standard",
@@ -466,7 +466,7 @@ def test_a_measure_stands_in_tables_with_its_unit_and_on_the_page(found):
 
 def test_an_expansion_adds_what_brute_force_finds_nearest(made):
     files = Files(made, "wandering")
-    before, after = files.deletion(), load_file(files.deletion_set(expansion="neighbours"))
+    before, after = files.deletion(), load_file(files.deletion_set(expansion="nearest"))
     body = network(load_file(files.original()))[:-1]
     features = see(body, files, training_pictures(files))
     distances = np.full(len(features), np.inf)
@@ -487,12 +487,12 @@ def test_a_method_on_the_grown_set_stands_beside_itself_on_the_plain_one(made):
         rows = table(made, name)
         sizes = rows.groupby("method")["deletion_size"].unique()
         assert (sizes["cf"].tolist(), sizes["cf-grown"].tolist()) == ([N // 2], [N // 2 + 7])
-        assert set(rows.loc[rows["method"] == "cf-grown", "expansion"]) == {"neighbours"}
+        assert set(rows.loc[rows["method"] == "cf-grown", "expansion"]) == {"nearest"}
         assert rows.loc[rows["method"] != "cf-grown", "expansion"].isna().all()
     summary = table(made, "summary")
     assert {"cf", "cf-grown"} <= set(summary["method"])
-    assert set(summary.loc[summary["method"] == "cf-grown", "expansion"]) == {"neighbours"}
-    assert re.search(r"CF-GROWN on [\w ]*grown by neighbours", text)
+    assert set(summary.loc[summary["method"] == "cf-grown", "expansion"]) == {"nearest"}
+    assert re.search(r"CF-GROWN on [\w ]*grown by nearest", text)
     for label in ("CF", "CF-GROWN"):
         assert re.search(rf'<th scope="row">(<span[^>]*></span>)?\s*{label}\s*<', content)
         assert f'"name": "{label}"' in content
@@ -502,7 +502,7 @@ def test_predictions_on_clean_samples_of_a_grown_set_are_the_kept_models(made):
     files = Files(made, "wandering")
     selections = json.loads((files.run / "standard/selection.json").read_text())["selections"]
     (name,) = (one["selected"] for one in selections if one["cell"]["method"] == "cf-grown")
-    deletion = files.deletion(expansion="neighbours")
+    deletion = files.deletion(expansion="nearest")
     model = network(load_file(files.run / "standard/models/cf-grown/uniform/0.5.safetensors"))
     predictions = load_file(files.candidate("cf-grown", name))
     assert_agree(predictions["deletion"], see(model, files, training_pictures(files)[deletion]))
@@ -618,7 +618,7 @@ def test_the_developers_jobs_run_without_the_truth(made_copy, tmp_path):
     chosen = choices()
     rules = ["train", "expand", "importance", "selection", *(f"unlearn_{method}" for method in MAKERS)]
     project.snakemake(*selections, "--forcerun", *rules, "--allowed-rules", *rules)
-    kinds = {"original", "training_log", "predictions", "importance", "neighbours", "unlearn"}
+    kinds = {"original", "training_log", "predictions", "importance", "nearest", "unlearn"}
     for path, (arrays, then) in before.items():
         parts = {*path.relative_to(project.folder / run).parts, path.stem}
         if "mine" not in parts:

@@ -488,9 +488,9 @@ def test_the_scripts_read_bounds_and_rules_from_tables(run, tmp_path):
         "discoveries": ["uniform"],
     }
     told = {"tables": tmp_path, "figures": tmp_path / "figures", "shown": content}
-    told["bounds"] = tmp_path / "bounds.csv"
+    told |= {"bounds": tmp_path / "bounds.csv", "rankings": None, "ranking_curves": None}
     plot.main(Namespace(**told))
-    about = {"examples": [], "config": dict(run.config), "command": "", "missing": None}
+    about = {"examples": [], "suspects": [], "config": dict(run.config), "command": "", "missing": None}
     output = tmp_path / "report.html"
     page_script.main(Namespace(**told, **about, rules=tmp_path / "rules.csv", output=output))
     root = Tree(output.read_text(encoding="utf-8")).root

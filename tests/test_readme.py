@@ -63,7 +63,7 @@ def test_the_other_examples_run_as_they_stand_there(changed):
     project, config = changed
     add(project, "discoveries/false_alarms.py", "def discover")
     add(project, "measures/worst_class.py", "def worst_class")
-    shutil.copy(ROOT / "tests/design/neighbours.py", project.folder / PLUGINS / "expansions")
+    shutil.copy(ROOT / "tests/design/nearest.py", project.folder / PLUGINS / "expansions")
     config |= example("alarmed:") | example("measures:") | example("eu_grown:")
     config["datasets"]["digits"]["manipulations"] = example("large_patch:")["manipulations"]
     project.configure(config)

@@ -144,13 +144,15 @@ def collected(run, tmp_path, monkeypatch):
         of_run = (original["dataset"], original["manipulation"], original["n_manipulated"], original["seed"])
         identity = Identity(*of_run, original["maker"])
         del one["missing"]
-        files.write_json(identity.path("measures"), {**one, "measures": names}, identity)
+        content = {**one, "rankings": [], "measures": names}
+        files.write_json(identity.path("measures"), content, identity)
     told = collect.argparse.Namespace(
         runs=[["digits", [["poison", [20]], ["mark", [20]]]]],
         seeds=[0],
         makers=["standard", "given"],
         root=tmp_path / "results",
         bounds=[],
+        expansions=[],
         partial=False,
         tables=tmp_path / "tables",
     )

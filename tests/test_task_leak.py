@@ -7,6 +7,7 @@ from functools import partial, wraps
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import tiny
 import torch
@@ -542,6 +543,7 @@ STATEFUL = """
 import os
 
 import numpy as np
+import pandas as pd
 import torch
 
 generator = torch.Generator().manual_seed(7)
@@ -650,6 +652,15 @@ def test_a_maker_and_an_expansion_are_given_none_of_the_secrets(world, monkeypat
     written, _ = DeletionSet.load(grown)
     assert counts == (FOUND, len(written.indices))
     assert written.scores.tolist() == everything.tolist()
+    suspects = pd.read_csv(grown.path("suspects"))
+    assert suspects["id"].tolist() == everything.tolist()[::-1]
+    assert suspects["rank"].tolist() == [index + 1 for index in everything.tolist()]
+    assert set(suspects.loc[suspects["known"], "id"]) == set(known.deletion.tolist())
+    assert set(suspects.loc[suspects["is_label_issue"], "id"]) == set(written.indices.tolist())
+    given = ["abc"[label] for label in known.training_set.labels[suspects["id"].to_numpy()]]
+    assert suspects["given_label"].tolist() == given
+    assert suspects["label_score"].between(0, 1).all() and suspects["label_score"].is_monotonic_increasing
+    assert set(suspects["predicted_label"]) <= set(suspects["given_label"])
 
 
 @pytest.mark.parametrize(

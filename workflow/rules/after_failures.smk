@@ -15,6 +15,7 @@ from redress.formats import products
 INCOMPLETE = "results/incomplete"
 OUTDATED = "results/OUTDATED.txt"
 MARK = '<p class="outdated" role="status">'
+PLOTTED = ("bounds", "rankings", "ranking_curves")
 LACKING = ["dataset", "manipulation", "n", "seed", "maker", "method", "discovery", "share"]
 
 
@@ -58,8 +59,10 @@ def collect_what_there_is():
         bounds = [original.having(bound=bound) for bound in experiment.bounds]
         done = [one for one in bounds if there(one, "bound")]
         lacking += [one for one in bounds if one not in done]
+        grown = [one for one in experiment.grown(original) if there(one, "deletion_set")]
+        lacking += [one for one in experiment.grown(original) if one not in grown]
         if not there(original, "training_set", "probes", "truth", "predictions") or not measured(
-            original, blocks, done
+            original, blocks, done, grown
         ):
             lacking = [original]
         missing += lacking
@@ -94,7 +97,7 @@ def finished_blocks(original, there):
     return blocks, lacking
 
 
-def measured(original, blocks, bounds):
+def measured(original, blocks, bounds, grown):
     """Select and measure what is finished of an original model; whether that went well."""
     selection, measures = (
         original.path(kind).replace("results/", f"{INCOMPLETE}/", 1)
@@ -102,7 +105,7 @@ def measured(original, blocks, bounds):
     )
     try:
         run_script("selection", experiment.selection_job(original, blocks), "--output", selection)
-        told = experiment.measure_job(original, blocks, [one.bound for one in bounds])
+        told = experiment.measure_job(original, blocks, [one.bound for one in bounds], grown)
         run_script("measure", told, "--selection", selection, "--output", measures)
     except subprocess.CalledProcessError:
         return False
@@ -118,19 +121,21 @@ def write_missing(missing):
         rows = csv.DictWriter(file, LACKING, extrasaction="ignore")
         rows.writeheader()
         rows.writerows(
-            {"method": identity.bound or "original", **identity.names} for identity in missing
+            {"method": identity.bound or identity.expansion or "original", **identity.names}
+            for identity in missing
         )
 
 
 def make_tables_and_page():
     """The last stages, told of the other folder."""
     shown = [path for path in example_files("png") if Path(path).exists()]
+    ranked = [path for path in suspect_files("png") if Path(path).exists()]
     page = f"{INCOMPLETE}/report.html"
     run_script("collect", experiment.collect_job(INCOMPLETE), "--root", INCOMPLETE, "--partial")
     run_script("summarise", experiment.summarise_job(INCOMPLETE))
-    run_script("plot", experiment.plot_job(INCOMPLETE, INCOMPLETE), *options_if_there("bounds"))
-    told = f"{experiment.page_job(INCOMPLETE, INCOMPLETE, page)} {experiment.page_also(COMMAND, shown)}"
-    more = options_if_there("bounds", "rules")
+    run_script("plot", experiment.plot_job(INCOMPLETE, INCOMPLETE), *options_if_there(*PLOTTED))
+    told = f"{experiment.page_job(INCOMPLETE, INCOMPLETE, page)} {experiment.page_also(COMMAND, shown, ranked)}"
+    more = options_if_there("bounds", "rules", "rankings", "ranking_curves")
     run_script("page", told, "--missing", f"{INCOMPLETE}/missing.csv", *more)
 
 
@@ -178,7 +183,11 @@ def mark_as_outdated():
 def remove_what_is_of_before():
     """After everything was made: figures and tables of what is no longer in the config, and the mark."""
     Path(OUTDATED).unlink(missing_ok=True)
-    drawn = {*figure_files("pdf", "png"), *example_files("pdf", "png")}
+    drawn = {
+        *figure_files("pdf", "png"),
+        *example_files("pdf", "png"),
+        *suspect_files("pdf", "png"),
+    }
     others = products.remove_others("results/figures", drawn)
     others += products.remove_others(TABLES, {*table_files()})
     for path in others:

@@ -276,6 +276,11 @@ def bounds_of(original):
     return [original.having(bound=bound).path("bound") for bound in experiment.bounds]
 
 
+def grown_files(wildcards):
+    """The deletion sets that were grown on an original model."""
+    return [cell.path("deletion_set") for cell in experiment.grown(Identity(**wildcards))]
+
+
 def original_files(*kinds):
     """Every original model's results of these kinds."""
     return [original.path(kind) for original in experiment.originals() for kind in kinds]
@@ -310,6 +315,8 @@ def jobs_results(original):
         ]
         for method in experiment.methods
     }
+    for cell in experiment.grown(original):
+        yield cell.path("deletion_set")
     for block in experiment.blocks(original.maker):
         for cell in block.cells(original):
             yield cell.path("deletion_set")
@@ -362,10 +369,18 @@ def example_files(*endings):
     ]
 
 
+def suspect_files(*endings):
+    """The sheets of what rankings have first, in the given formats; none without expansions."""
+    if not experiment.expansions:
+        return []
+    return [path.replace("/examples/", "/suspects/") for path in example_files(*endings)]
+
+
 def collected():
     """The tables that collect writes; summarise adds one."""
     bounds = ["bounds"] if experiment.bounds else []
-    return ["candidates", "selected", "rules", *bounds, "times", "provenance"]
+    rankings = ["rankings", "ranking_curves"] if experiment.expansions else []
+    return ["candidates", "selected", "rules", *bounds, *rankings, "times", "provenance"]
 
 
 def table_files():

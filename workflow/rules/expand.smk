@@ -9,6 +9,7 @@ if experiment.expansions:
             PLACES["deletion_set"].replace("{expansion}", PLAIN),
         output:
             PLACES["deletion_set"],
+            PLACES["suspects"],
         log:
             f"{ORIGINAL_LOGS}/deletion_sets/{{expansion}}/{{discovery}}/{{share}}.log",
         wildcard_constraints:

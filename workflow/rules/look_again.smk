@@ -19,11 +19,12 @@ def stage_results():
         yield original, "original", made_by("train")
         for bound in experiment.bounds:
             yield original.having(bound=bound), "bound", made_by("bound")
+        for cell in experiment.grown(original):
+            yield cell.having(expansion=PLAIN), "deletion_set", made_by("discover")
+            yield cell, "deletion_set", made_by("expand")
         for block in experiment.blocks(original.maker):
             for cell in block.cells(original):
                 yield cell.having(expansion=PLAIN), "deletion_set", made_by("discover")
-                if cell.expansion != PLAIN:
-                    yield cell, "deletion_set", made_by("expand")
                 for name, over in experiment.importances(block.method):
                     over = over.format(discovery=cell.discovery, share=cell.share)
                     yield cell.having(importance=name, over=over), "importance", made_by(
@@ -40,6 +41,7 @@ def stage_results():
 def changed_products():
     """Figures, tables and the page, where they are not what was made."""
     made = [*table_files(), *figure_files("pdf", "png"), *example_files("pdf", "png")]
+    made += suspect_files("pdf", "png")
     return [
         path
         for path in [*made, "results/report.html"]

@@ -7,6 +7,7 @@ rule measure:
         PLACES["predictions"],
         PLACES["selection"],
         bound_files,
+        grown_files,
     output:
         PLACES["measures"],
     log:

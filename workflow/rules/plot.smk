@@ -2,7 +2,7 @@ rule plot:
     input:
         rules.collect.output.candidates,
         rules.collect.output.selected,
-        **tables_if_made("bounds"),
+        **tables_if_made("bounds", "rankings", "ranking_curves"),
     output:
         [
             update(
@@ -23,7 +23,9 @@ rule plot:
     conda:
         "../../envs/results.yaml"
     params:
-        start=lambda wc, input: f"{script('plot')} {options_of(input, 'bounds')}",
+        start=lambda wc, input: (
+            f"{script('plot')} {options_of(input, 'bounds', 'rankings', 'ranking_curves')}"
+        ),
         told=lambda wc: experiment.plot_job(TABLES, "results/figures"),
         sources=experiment.measure_sources("plot"),
     shell:

@@ -1,4 +1,4 @@
-"""Gather all results into tables: candidates, selected ones, rules, bounds, times and provenance."""
+"""Gather all results into tables: candidates, selected, rules, bounds, rankings, times and provenance."""
 
 import argparse
 import json
@@ -16,14 +16,16 @@ from redress.launch.job import log, parser, run
 from redress.report.tables import (
     bounds_table,
     candidate_row,
+    curves_table,
     provenance_table,
+    rankings_table,
     rule_rows,
     selected_row,
     table_of,
     times_table,
 )
 
-HELD = ("original", "bounds", "candidates", "selected", "measures", "not_applying", "made_from")
+HELD = ("original", "bounds", "candidates", "selected", "rankings", "measures", "not_applying", "made_from")
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -47,6 +49,9 @@ def main(arguments: argparse.Namespace) -> None:
     }
     if arguments.bounds:
         tables["bounds"] = bounds_table(bounds, names)
+    if arguments.expansions:
+        records = [record for one in measured for record in one["rankings"]]
+        tables["rankings"], tables["ranking_curves"] = rankings_table(records), curves_table(records)
     for name, content in tables.items():
         with products.sealed(arguments.tables / f"{name}.csv") as temporary:
             content.to_csv(temporary, index=False)
@@ -75,6 +80,10 @@ def check(path: Path, measured: dict[str, Any], identity: Identity) -> None:
     seals = [(places[kind], seal) for kind, seal in measured["made_from"].items()]
     for one in measured["bounds"]:
         seals.append((Path(identity.having(bound=one["bound"]).path("bound")), one["seal"]))
+    for one in measured["rankings"]:
+        names = {name: one[name] for name in ("expansion", "discovery")}
+        grown = identity.having(**names, share=repr(one["deletion_fraction"]))
+        seals.append((Path(grown.path("deletion_set")), one["seal"]))
     for record in measured["candidates"]:
         names = {name: record[name] for name in ("discovery", "expansion", "method")}
         names |= {"expansion": record["expansion"] or PLAIN, "share": repr(record["deletion_fraction"])}
@@ -91,6 +100,9 @@ if __name__ == "__main__":
     cli.add_argument("--seeds", type=int, nargs="+", required=True)
     cli.add_argument("--makers", nargs="+", required=True)
     cli.add_argument("--bounds", nargs="*", default=[], help="bounds, if there is to be a table of them")
+    cli.add_argument(
+        "--expansions", nargs="*", default=[], help="expansions, if there is to be a table of them"
+    )
     cli.add_argument("--root", type=Path, default=Path("results"), help="the folder with runs/")
     cli.add_argument("--partial", action="store_true", help="leave out what is not there")
     cli.add_argument("--tables", type=Path, required=True, help="folder for the tables")

@@ -16,7 +16,9 @@ def main(arguments: argparse.Namespace) -> None:
     path = arguments.selection or identity.path("selection")
     selections = files.read_json(path, identity, "selections")["selections"]
     blocks = [Block.from_json(block) for block in arguments.blocks]
+    cells = [dict(zip(("expansion", "discovery", "share"), one, strict=True)) for one in arguments.rankings]
     told = {"bounds": arguments.bounds, "rules": arguments.rules}
+    told |= {"rankings": [identity.having(**cell) for cell in cells]}
     measured = measure_all(identity, blocks, measures(arguments.measures), selections, **told)
     measured["made_from"] |= {"selection": files.about_of(path)["seal"]}
     measured |= {"made_by": made_by(arguments)}
@@ -30,6 +32,12 @@ if __name__ == "__main__":
     cli.add_argument("--measures", nargs="+", required=True, help="files in redress/plugins/measures/")
     cli.add_argument("--bounds", nargs="*", default=[], help="files in redress/plugins/bounds/")
     cli.add_argument("--rules", nargs="+", required=True, help="files in redress/plugins/selections/")
+    cli.add_argument(
+        "--rankings",
+        type=json.loads,
+        default=[],
+        help="JSON: expansion, discovery and share of every grown deletion set to measure",
+    )
     cli.add_argument("--selection", help="JSON file of selection.py instead of the usual one")
     cli.add_argument("--output", help="JSON file instead of the usual one")
     run(main, cli)

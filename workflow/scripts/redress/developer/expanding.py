@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from redress.developer.bench import Bench
+from redress.developer.ranking import Evidence
+from redress.developer.suspects import write_suspects
 from redress.developer.task import Expanded, Known
 from redress.formats.contents import DeletionSet, check_deletion
 from redress.formats.errors import BadInputError
@@ -24,9 +26,9 @@ def expand(
     settings: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> tuple[int, int]:
-    """Let the expansion `uses["expansion"]` grow the deletion set that `identity` names, and write it.
+    """Let the expansion `uses["expansion"]` grow the deletion set that `identity` names.
 
-    Returns how many samples it had and has.
+    Writes it and its suspects. Returns how many samples it had and has.
     """
     bench = Bench(identity.having(expansion=PLAIN), uses, setup)
     deletion, original, margins = bench.deletion_set(), bench.original(), bench.margins()
@@ -57,6 +59,13 @@ def expand(
         raise BadInputError(f"{where}: scores have shape {scores.shape}, not ({len(bench.samples)},)")
     if np.isnan(scores).any():
         raise BadInputError(f"{where}: {np.isnan(scores).sum()} scores are not numbers")
-    about = {"seconds": stopwatch.seconds, "made_from": bench.seals, "provenance": provenance}
-    DeletionSet(indices, scores).save(identity, about)
+    about = {
+        "seconds": stopwatch.seconds,
+        "cut": dict(expanded.about),
+        "made_from": bench.seals,
+        "provenance": provenance,
+    }
+    grown = DeletionSet(indices, scores)
+    grown.save(identity, about)
+    write_suspects(identity, Evidence(known), grown, bench.classes)
     return len(deletion), len(indices)

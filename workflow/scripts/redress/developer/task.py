@@ -1,7 +1,7 @@
 """What an unlearning method is given, and all it is given."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -123,3 +123,6 @@ class Expanded:
 
     scores: Tensor
     """Of every training sample, (N,): the higher, the likelier manipulated."""
+
+    about: Mapping[str, object] = field(default_factory=dict)
+    """What the cut says of itself, for the file: anything JSON can hold."""

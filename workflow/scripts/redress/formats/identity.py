@@ -20,6 +20,7 @@ PLACES = {
     "training_log": f"{ORIGINAL}/training_log.safetensors",
     "bound": f"{ORIGINAL}/bounds/{{bound}}.safetensors",
     "deletion_set": f"{ORIGINAL}/deletion_sets/{{expansion}}/{{discovery}}/{{share}}.safetensors",
+    "suspects": f"{ORIGINAL}/deletion_sets/{{expansion}}/{{discovery}}/{{share}}.suspects.csv",
     "importance": f"{ORIGINAL}/importance/{{importance}}/{{over}}.safetensors",
     "candidate": f"{ORIGINAL}/unlearn/{CELL}/{{candidate}}.safetensors",
     "selection": f"{ORIGINAL}/selection.json",

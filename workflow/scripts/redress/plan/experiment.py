@@ -136,6 +136,13 @@ class Experiment:
         """Expansions in the order of the config."""
         return list(self._config["expansions"])
 
+    def grown(self, original: Identity) -> Iterator[Identity]:
+        """Every grown deletion set of an original model, whether a method runs on it or not."""
+        for expansion in self.expansions:
+            for discovery in self.discoveries:
+                for share in self.shares:
+                    yield original.having(expansion=expansion, discovery=discovery, share=share)
+
     @property
     def shares(self) -> list[str]:
         """Deletion fractions as they stand in paths, ascending."""
@@ -186,6 +193,12 @@ class Experiment:
         """The one of these that has the largest n and the first seed."""
         settings = self._config["datasets"][dataset]["manipulations"][manipulation]
         return Identity(dataset, manipulation, max(settings["n"]), self._config["seeds"][0])
+
+    def shown_rankings(self, dataset: str, manipulation: str) -> list[Identity]:
+        """The grown deletion sets whose rankings are shown: of the same example, with the smallest share."""
+        original = self.example(dataset, manipulation).having(maker=self.makers[0])
+        known = self.discoveries[0], self.shares[0]
+        return [cell for cell in self.grown(original) if (cell.discovery, cell.share) == known]
 
     def candidates(self, method: str) -> dict[str, Hyperparameters]:
         """The method's candidates by name, in grid order."""
@@ -276,7 +289,9 @@ class Experiment:
             name: (self._use("discoveries", name), self._settings("discoveries", name))
             for name in self.discoveries
         }
-        return {**drawn, **{name: one for name, one in overviews(uses, found) if name not in drawn}}
+        growing = {name: self._use("expansions", name) for name in self.expansions}
+        others = {name: one for name, one in overviews(uses, found, growing) if name not in drawn}
+        return {**drawn, **others}
 
     # What a job is told: command lines in which equal settings are equal text. Where rules track them, a
     # job runs again when what it is told has changed.
@@ -378,11 +393,15 @@ class Experiment:
         original: Identity,
         blocks: Iterable[Block] | None = None,
         bounds: Iterable[str] | None = None,
+        grown: Iterable[Identity] | None = None,
     ) -> str:
-        """What measure.py is told of these blocks and bounds (default: all of its original model's)."""
+        """What measure.py is told of these blocks, bounds and grown deletion sets (default: all)."""
         told: dict[str, Any] = {"blocks": self._blocks(original, blocks), "measures": self.measure_files}
         told |= {"rules": plugins.names("selections")}
         told |= _if_any(bounds=self.bounds if bounds is None else list(bounds))
+        cells = self.grown(original) if grown is None else grown
+        rankings = [[cell.expansion, cell.discovery, cell.share] for cell in cells]
+        told |= {"rankings": _json(rankings)} if rankings else {}
         return self.arguments(original, *OF_ORIGINAL, **told)
 
     def collect_job(self, tables: str) -> str:
@@ -393,7 +412,7 @@ class Experiment:
         ]
         seeds = [str(seed) for seed in self._config["seeds"]]
         told = {"runs": _json(runs), "seeds": seeds, "makers": self.makers, **_if_any(bounds=self.bounds)}
-        return self.arguments(Identity(""), **told, tables=tables)
+        return self.arguments(Identity(""), **told, **_if_any(expansions=self.expansions), tables=tables)
 
     def calibrate_job(self, tables: str, figures: str) -> str:
         """What calibrate.py is told: who found S_f, and who found it less each fold.
@@ -424,14 +443,21 @@ class Experiment:
         """What page.py is told of where things are and how they look."""
         return self.arguments(Identity(""), tables=tables, figures=figures, shown=self.shown, output=output)
 
-    def page_also(self, command: str, examples: Iterable[str]) -> str:
+    def page_also(self, command: str, examples: Iterable[str], suspects: Iterable[str]) -> str:
         """What page.py is told beside that."""
         given = {"command": command, "config": self.document, "examples": [str(path) for path in examples]}
+        given |= _if_any(suspects=[str(path) for path in suspects])
         return self.arguments(Identity(""), **given)
 
     def examples_job(self, dataset: str, manipulation: str) -> str:
         """What examples.py is told."""
         return self.arguments(self.example(dataset, manipulation), *OF_RUN, label=self.label(dataset))
+
+    def suspects_job(self, dataset: str, manipulation: str) -> str:
+        """What suspects.py is told."""
+        first, *_ = self.shown_rankings(dataset, manipulation)
+        told = {"discovery": first.discovery, "share": first.share, "expansions": self.expansions}
+        return self.arguments(first, *OF_ORIGINAL, **told, label=self.label(dataset))
 
     def _blocks(self, original: Identity, blocks: Iterable[Block] | None) -> str:
         return _json([asdict(block) for block in (self.blocks(original.maker) if blocks is None else blocks)])

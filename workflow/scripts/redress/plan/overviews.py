@@ -1,6 +1,7 @@
 """Figures that look at a dataset as a whole: which of them an experiment allows, and what stands in them."""
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 REGULARITY = ("random_labels", "interclass", "poison", "blended", "sig", "wanet")
@@ -12,17 +13,22 @@ FEWEST = 3
 UNIFORM, FALSE_POSITIVES = "uniform", "false_positives"
 """Files in discoveries/: that all others are compared with, and that whose `rate` is an axis."""
 
+RANKED = ("precision_recall", "recovered")
+"""Kinds of figures that show what expansions find; they are drawn of rankings.csv and its curves."""
+
 Overview = tuple[str, str, dict[str, Any]]
 """(kind, dataset, what it is drawn of); see `redress.report.shown.Overview`."""
 
 
 def overviews(
-    manipulations: Mapping[str, Mapping[str, str]], discoveries: Mapping[str, tuple[str, Mapping[str, Any]]]
+    manipulations: Mapping[str, Mapping[str, str]],
+    discoveries: Mapping[str, tuple[str, Mapping[str, Any]]],
+    expansions: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[str, Overview]]:
     """Name and content of each figure.
 
     `manipulations` has by dataset the file behind each block, `discoveries` the file behind each block and
-    its settings.
+    its settings, `expansions` the file behind each block.
     """
     plain = [name for name, (use, _) in discoveries.items() if use == UNIFORM]
     rates = dict.fromkeys(plain[:1], 0.0)
@@ -45,6 +51,10 @@ def overviews(
         if plain and others:
             told = {"discoveries": [plain[0], *others]}
             yield f"discovery_{dataset}", ("discovery", dataset, {"manipulations": ordered, **told})
+        if expansions:
+            told = {"discoveries": (plain or list(discoveries))[:1], "expansions": list(expansions.items())}
+            for kind in RANKED:
+                yield f"{kind}_{dataset}", (kind, dataset, {"manipulations": ordered, **told})
 
 
 def by_regularity(uses: Mapping[str, str]) -> list[str]:

@@ -144,6 +144,12 @@ class Referee:
             attack_target=truth.attack_target,
         )
 
+    def of_ranking(self, cell: Identity) -> Record:
+        """The record of a grown deletion set."""
+        from redress.referee.rankings import of_ranking  # scikit-learn takes seconds to import
+
+        return of_ranking(cell, self._truth)
+
     def not_applying(self) -> dict[str, str]:
         """Why measures that do not apply here do not, by name."""
         empty = np.empty(0, np.int64)
@@ -159,8 +165,9 @@ def measure_all(
     selections: Iterable[Record],
     bounds: Iterable[str] = (),
     rules: Sequence[str] = (),
+    rankings: Iterable[Identity] = (),
 ) -> Record:
-    """Records of M_o, of `bounds` and of all candidates, and for every deletion set which was selected.
+    """Records of M_o, of `bounds`, of grown deletion sets and of all candidates, and which were selected.
 
     `selected` and `oracle` are positions in `candidates`, as are `first`, the first candidate of the set, and
     what each of `rules` would have chosen.
@@ -206,6 +213,7 @@ def measure_all(
         "bounds": [{**of_bound, "attack": attack} for of_bound in of_bounds.values()],
         "candidates": [{**one, "attack": attack} for one in candidates],
         "selected": selected,
+        "rankings": [{**referee.of_ranking(cell), "attack": attack} for cell in rankings],
         "measures": list(measures),
         "not_applying": referee.not_applying(),
         "made_from": referee.made_from,

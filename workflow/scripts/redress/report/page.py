@@ -52,8 +52,20 @@ OVERVIEWS = {
     "discovery": "Utility times healed where the found samples are not drawn at random from the"
     " manipulated ones (filled marks), beside what the same method makes of as many that are"
     " (rings). A mark to the left of its ring is what the bias costs.",
+    "precision_recall": "What rankings of the training samples find: the best precision of a list that holds"
+    " a share of the manipulated samples that nobody had found. A line at the top finds them all"
+    " before the first clean one; the matched filter is no ranking to compare with, for it knows the"
+    " attack.",
+    "recovered": "The share of the manipulated samples in the grown deletion sets over the share that was"
+    " known (dotted). How many clean samples that takes stands in rankings.csv.",
 }
 """How to read the overviews, by their kind."""
+
+SHOWS = {
+    "precision_recall": "precision over recall of each ranking; the values are in ranking_curves.csv",
+    "recovered": "share of the manipulated samples in grown deletion sets; the values are in rankings.csv",
+}
+"""What overviews show that do not show utility times healed, for who cannot see them."""
 
 LEADING = ("utility_times_healed", "utility_times_healed_worst")
 SHARE = Quantity("share_of_bound", "fraction", "higher", "Share of the bound")
@@ -79,6 +91,8 @@ class Results:
     """The PNG files of the figures that were drawn, by the names they have in `shown`."""
     examples: Sequence[tuple[str, str, Path]] = ()
     """(dataset, manipulation, PNG file) of every sheet of examples."""
+    suspects: Sequence[tuple[str, str, Path]] = ()
+    """The same of every sheet of what rankings have first."""
     missing: pd.DataFrame | None = None
     """What an unfinished run still lacks."""
     bounds: pd.DataFrame | None = None
@@ -177,6 +191,7 @@ def render(results: Results) -> str:
         look_for=LOOK_FOR,
         numbered=[name for name in results.figures if shown.figures.get(name, ("",))[0] in PAPERS],
         overviews=OVERVIEWS,
+        shows=SHOWS,
         rules=list(rules_compared(results)),
         about_rules=RULES,
         failed=failed(results.originals).any(),

@@ -18,7 +18,7 @@ class Overview:
     """A figure that looks at a dataset as a whole."""
 
     kind: str
-    """`plane`, `false_positives` or `discovery`."""
+    """`plane`, `false_positives`, `discovery`, `precision_recall` or `recovered`."""
     dataset: str
     told: Mapping[str, Any]
     """What it is drawn of: `manipulations` and `discoveries` in order, and what a kind has beside that."""

@@ -11,6 +11,7 @@ import pandas as pd
 from redress.formats.identity import COLUMNS, NAMES
 from redress.formats.rules import ORACLE
 from redress.referee.measuring import COSTS
+from redress.referee.rankings import LEVELS
 
 Record = Mapping[str, Any]
 Row = dict[str, Any]
@@ -90,6 +91,23 @@ def bounds_table(bounds: Iterable[Record], measures: Sequence[str]) -> pd.DataFr
     """bounds.csv, which has its columns even if there is no row."""
     columns = [*OF_BOUND, "bound", *measures, "seconds", "device", "attack"]
     return pd.DataFrame([{name: one[name] for name in columns} for one in bounds], columns=columns)
+
+
+def rankings_table(records: Sequence[Record]) -> pd.DataFrame:
+    """rankings.csv: a row for every grown deletion set."""
+    hidden = ("curve", "seal")
+    return pd.DataFrame({name: value for name, value in one.items() if name not in hidden} for one in records)
+
+
+def curves_table(records: Sequence[Record]) -> pd.DataFrame:
+    """ranking_curves.csv: the best precision at each of LEVELS of recall, of every ranking that has one."""
+    columns = (*(name for name in RULE_NAMES if name != "method"), "attack")
+    rows = [
+        {**{name: one[name] for name in columns}, "recall": recall, "precision": precision}
+        for one in records
+        for recall, precision in zip(LEVELS.round(2), one["curve"] or [], strict=False)
+    ]
+    return pd.DataFrame(rows, columns=[*columns, "recall", "precision"])
 
 
 def times_table(candidates: pd.DataFrame) -> pd.DataFrame:

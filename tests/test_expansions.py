@@ -1,0 +1,221 @@
+"""Rankings and cuts: against what they are meant to find, against libraries, and worked out by hand."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.metrics import average_precision_score
+from threadpoolctl import threadpool_limits
+from torch import nn
+
+from redress.developer import cutting
+from redress.developer.ranking import FOLDS, Evidence
+from redress.developer.task import Known
+from redress.developer.training_set import TrainingSet
+from redress.plugins import load, names
+
+CLASSES, PER_CLASS, HURT = 3, 60, 20
+
+RANKINGS = names("expansions")
+LEARNING = [name for name in RANKINGS if name not in ("margin", "confident")]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    with threadpool_limits(1):
+        yield
+
+
+def network():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(
+            nn.Conv2d(1, 8, 3),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(8 * 16, 16),
+            nn.ReLU(),
+            nn.Linear(16, CLASSES),
+        ).eval()
+
+
+def marked(labels_of_found=(0, 0, 0, 0, 0, 0), hurt=HURT, seed=0):
+    """Known and S_m: noise by class, the first `hurt` of class 0 with a bright corner and a low margin."""
+    draw = np.random.default_rng(seed)
+    labels = np.arange(CLASSES * PER_CLASS) % CLASSES
+    patterns = draw.normal(size=(CLASSES, 1, tiny.SIZE, tiny.SIZE))
+    images = patterns[labels] + draw.normal(scale=0.5, size=(len(labels), 1, tiny.SIZE, tiny.SIZE))
+    manipulated = np.flatnonzero(labels == 0)[:hurt]
+    images[manipulated, :, -2:, -2:] = 4
+    margins = draw.normal(5, 1, size=(len(labels), 9))
+    margins[manipulated] -= 9
+    order = draw.permutation(manipulated)
+    found, free = [], list(order)
+    for label in labels_of_found:
+        found.append(free.pop() if label == 0 else int(np.flatnonzero(labels == label)[len(found)]))
+    pixels = torch.tensor(images, dtype=torch.float32)
+    known = Known(
+        original=network(),
+        training_set=TrainingSet(torch.tensor(labels), lambda indices, generator: pixels[indices]),
+        deletion=torch.tensor(found),
+        samples=torch.arange(len(labels)),
+        recipe=tiny.RECIPE,
+        device=torch.device("cpu"),
+        margins=torch.tensor(margins).half(),
+        seed=5,
+    )
+    return known, manipulated
+
+
+@pytest.mark.parametrize("name", [name for name in RANKINGS if name not in ("confident", "head_gradient")])
+def test_a_ranking_finds_a_mark_that_the_network_sees(name):
+    known, manipulated = marked()
+    expanded = load("expansions", name).expand(known, recall=0.8)
+    flagged = set(expanded.deletion.tolist()) - set(known.deletion.tolist())
+    left = set(manipulated.tolist()) - set(known.deletion.tolist())
+    assert expanded.deletion[: len(known.deletion)].tolist() == known.deletion.tolist()
+    assert len(flagged & left) >= 0.7 * len(left)
+    others = np.setdiff1d(np.arange(CLASSES * PER_CLASS), known.deletion)
+    is_left = np.isin(others, list(left))
+    assert average_precision_score(is_left, expanded.scores[others]) > 0.85
+    assert expanded.about["estimate_low"] <= HURT <= expanded.about["estimate_high"]
+
+
+def test_what_looks_at_labels_finds_wrong_ones():
+    known, _ = marked(hurt=6)
+    labels = known.training_set.labels
+    wrong = torch.arange(90, 110, 2)
+    labels[wrong] = (labels[wrong] + 1) % CLASSES
+    known = dataclasses.replace(known, deletion=wrong[:4])
+    scores = Evidence(known)
+    ranked = np.argsort(-load("expansions", "confident").score(scores, None, None, np.arange(len(labels))))
+    assert set(wrong.tolist()) <= set(ranked[:20].tolist())
+
+
+@pytest.mark.parametrize("name", RANKINGS)
+@pytest.mark.parametrize("size", [1, 2, 10])
+def test_few_known_samples_break_nothing_and_take_no_class_away(name, size):
+    known, _ = marked([0, 1, 2, 0, 0, 0, 1, 2, 0, 0][:size])
+    expanded = load("expansions", name).expand(known, recall=0.95)
+    scores, deletion = expanded.scores.numpy(), expanded.deletion.numpy()
+    assert np.isfinite(scores).all() and scores.shape == (CLASSES * PER_CLASS,)
+    assert len(set(deletion.tolist())) == len(deletion)
+    left = np.delete(known.training_set.labels.numpy(), deletion)
+    assert (np.bincount(left, minlength=CLASSES) > PER_CLASS / 2).all()
+    assert expanded.about["known"] == size
+    if size == 1 and name in LEARNING:
+        assert expanded.deletion.tolist() == known.deletion.tolist()
+        assert expanded.about == {"known": 1, "scored": 0}
+
+
+@pytest.mark.parametrize("name", RANKINGS)
+def test_a_score_of_a_sample_does_not_know_whether_it_was_found(name):
+    """Held out, a sample is scored alike whether it is said to be of S_f or of the rest."""
+    evidence = Evidence(marked()[0])
+    score, sample = load("expansions", name).score, int(evidence.found[0])
+    found, others = evidence.found[1:], evidence.others
+    alone = score(evidence, found, others, np.array([sample]))
+    evidence_without = Evidence(
+        dataclasses.replace(
+            evidence.known, deletion=evidence.known.deletion[evidence.known.deletion != sample]
+        )
+    )
+    evidence_without.__dict__["folds"] = evidence.folds
+    assert score(evidence_without, found, others, np.array([sample])) == pytest.approx(alone)
+
+
+def test_folds_deal_out_every_label_of_both_parts_evenly():
+    evidence = Evidence(marked([0] * 10)[0])
+    for part in (evidence.found, evidence.others):
+        for label in np.unique(evidence.labels[part]):
+            counts = np.bincount(evidence.folds[part[evidence.labels[part] == label]], minlength=FOLDS)
+            assert np.ptp(counts) <= 1
+
+
+def test_features_are_what_layers_are_given():
+    evidence = Evidence(marked()[0])
+    images = evidence.known.training_set.images(evidence.known.samples)
+    layers = list(evidence.known.original)
+    with torch.no_grad():
+        hidden = nn.Sequential(*layers[:3])(images)
+        maps = images.unflatten(2, (2, 3)).unflatten(4, (2, 3)).mean((3, 5))
+    np.testing.assert_allclose(evidence.features(1), nn.Sequential(*layers[3:5])(hidden).detach(), atol=1e-6)
+    np.testing.assert_allclose(evidence.features(2), hidden, atol=1e-6)
+    np.testing.assert_allclose(evidence.features(3), maps.flatten(1), atol=1e-6)
+    np.testing.assert_allclose(evidence.logits, evidence.known.original(images).detach(), atol=1e-6)
+
+
+def test_lda_with_enough_samples_is_scikit_learns():
+    """With many samples and few features shrinkage changes little."""
+    known, _ = marked([0] * 10)
+    evidence = Evidence(known)
+    evidence._features[1] = np.random.default_rng(1).normal(size=(len(evidence.labels), 2)) * [1, 5]
+    of_label = evidence.others[evidence.labels[evidence.others] == 0]
+    evidence._features[1][evidence.found] += [2, 3]
+    scores = load("expansions", "lda").score(evidence, evidence.found, evidence.others, of_label)
+    both = np.concatenate([of_label, evidence.found])
+    reference = LinearDiscriminantAnalysis().fit(evidence.features(1)[both], np.isin(both, evidence.found))
+    assert np.corrcoef(scores, reference.decision_function(evidence.features(1)[of_label]))[0, 1] > 0.98
+
+
+# The cut
+
+
+def test_lengths_worked_out_by_hand():
+    """Two labels of four, S_f one of each label: expected shares stay one half each."""
+    labels = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    scores = np.array([3, 5, 1, 2, 0.3, np.nan, 0.1, 0.2])
+    shares = cutting.label_shares(np.array([1, 1]), np.array([4, 4]))
+    assert shares == pytest.approx([0.5, 0.5])
+    lengths = cutting.lengths_of(scores, labels, np.array([0, 4]))
+    assert lengths[[1, 3, 2]] == pytest.approx([2, 4, 6])
+    assert lengths[[7, 6]] == pytest.approx([2, 4]) and np.isinf(lengths[5])
+    alone = cutting.label_shares(np.array([0, 1]), np.array([4, 4]))
+    assert lengths[[0, 4]] == pytest.approx([2 / alone[0], 1 / alone[0]])
+
+
+@pytest.mark.parametrize("spread", [False, True])
+def test_a_list_is_shared_as_the_labels_of_what_was_found(spread):
+    sizes = np.full(10, 100)
+    counts = np.full(10, 2) if spread else np.array([20] + [0] * 9)
+    shares = cutting.label_shares(counts, sizes)
+    assert shares.sum() == pytest.approx(1)
+    assert shares == pytest.approx(0.1 if spread else [1] + [0] * 9, abs=0.01)
+
+
+def test_intervals_of_recall_and_size_hold_what_they_promise():
+    """On made-up rankings of S_f and the rest of S_m at random, with clean samples among the later ones."""
+    draw, inside, recalls = np.random.default_rng(0), 0, []
+    total, k, times = 100, 12, 400
+    for _ in range(times):
+        true = np.sort(draw.random(total))
+        clean = 0.3 + 0.7 * np.sort(draw.random(200))
+        held_out = np.sort(draw.choice(true, k, replace=False))
+        others = np.concatenate([np.setdiff1d(true, held_out), clean])
+        left = cutting.Left.estimated(np.array([(others <= one).sum() for one in held_out]), k)
+        inside += left.low <= total - k <= left.high
+        recalls.append((np.setdiff1d(true, held_out) <= held_out[9]).mean())
+    assert inside / times >= 0.9
+    assert np.mean(recalls) == pytest.approx(10 / 13, abs=0.02)
+
+
+def test_limits_leave_every_class_most_of_its_labels():
+    labels = np.repeat([0, 1, 2], [101, 20, 300])
+    found = np.array([0, 1, 2, 101])
+    limits = cutting.limits_of(labels, found, cutting.Left(50, 40, 60))
+    assert limits[0] == 50 - 3 and limits[1] == 9 - 1
+    assert limits[2] == np.ceil(60 * (1 - 0.025 ** (1 / 4)))  # k_y = 0: Clopper and Pearson in closed form
+
+
+def test_a_recall_that_few_samples_cannot_vouch_for_is_cut_at_the_last_of_them():
+    known, _ = marked([0, 0, 0])
+    at = {
+        recall: load("expansions", "matched_filter").expand(known, recall=recall)
+        for recall in (0.1, 0.75, 0.99)
+    }
+    assert at[0.99].deletion.tolist() == at[0.75].deletion.tolist()
+    assert len(at[0.1].deletion) <= len(at[0.75].deletion)
+    assert at[0.75].about["recall"] <= 0.75

@@ -23,6 +23,10 @@ PATHS = {
     "pictures": "results/data/d.safetensors",
     "true_labels": "results/truth/d/labels.safetensors",
     "truth": "results/truth/d/m/n60/seed3.safetensors",
+    "case": "results/truth/d/case.json",
+    "notes": "results/truth/d/notes.json",
+    **{kind: f"results/corrections/d/{kind}.json" for kind in ("shortlist", "checks", "choice", "verdict")},
+    "repaired": "results/corrections/d/repaired.safetensors",
     "training_set": f"{RUN}/training_set.safetensors",
     "probes": f"{RUN}/probes.safetensors",
     "original": f"{RUN}/standard/original.safetensors",
@@ -38,10 +42,13 @@ PATHS = {
     "model": f"{RUN}/standard/models/ssd/uniform/0.5.safetensors",
 }
 
+OF_CORRECTION = ("case", "notes", "shortlist", "checks", "choice", "verdict", "repaired")
+
 # The names that each kind of result has. A method's block says which expansion it runs on.
 NAMES = {
     "pictures": ("dataset",),
     "true_labels": ("dataset",),
+    **dict.fromkeys(OF_CORRECTION, ("dataset",)),
     **dict.fromkeys(("truth", "training_set", "probes"), module.OF_RUN),
     **dict.fromkeys(("original", "predictions", "training_log", "selection", "measures"), module.OF_ORIGINAL),
     "bound": module.OF_BOUND,
@@ -58,7 +65,7 @@ def test_every_kind_of_result_has_its_documented_place():
 
 
 def test_only_the_truth_lies_in_the_folder_of_the_truth():
-    assert [kind for kind in PLACES if "truth" in PLACES[kind]] == ["true_labels", "truth"]
+    assert {kind for kind in PLACES if "truth" in PLACES[kind]} == {"true_labels", "truth", "case", "notes"}
 
 
 @pytest.mark.parametrize("kind", PLACES)

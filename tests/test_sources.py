@@ -14,6 +14,7 @@ from redress.plan.sources import SCRIPTS, closure, details, fingerprint
 TRAINING = ["redress/plugins/models/resnet9.py"]
 RULES = [f"redress/plugins/selections/{name}.py" for name in ("constraint", "equal_weight", "healed_known")]
 MEASURES = ["redress/plugins/measures/developer.py"]
+BROUGHT = ["redress/plugins/models/_brought.py"]
 JOBS = {
     "prepare.py": ["redress/plugins/datasets/digits.py"],
     "manipulate.py": ["redress/plugins/manipulations/interclass.py"],
@@ -26,7 +27,15 @@ JOBS = {
     "save_model.py": [*TRAINING, "redress/plugins/methods/ssd.py"],
     "bound.py": [*TRAINING, "redress/plugins/bounds/never_manipulated.py"],
     "selection.py": [*MEASURES, *RULES[:1]],
-    "measure.py": [*MEASURES, *RULES, "redress/plugins/measures/referee.py"],
+    "measure.py": [*MEASURES, *RULES, "redress/plugins/measures/referee.py", "redress/referee/rankings.py"],
+    "suspects.py": [],
+    "calibrate.py": [*MEASURES, *RULES[:1]],
+    "ingest.py": [],
+    "folds.py": [],
+    "probe.py": BROUGHT,
+    "shortlist.py": [],
+    "judge.py": [],
+    "repair.py": [*BROUGHT, "redress/plugins/methods/npo.py"],
     "collect.py": [],
     "summarise.py": [],
     "plot.py": [],

@@ -24,7 +24,7 @@ ARROWS = {
     "launch": {"formats"},
     "plugins/datasets": {"formats", "adversary"},
     "plugins/manipulations": {"formats", "adversary"},
-    "plugins/discoveries": {"formats"},
+    "plugins/discoveries": {"formats", "adversary"},
     "plugins/originals": {"formats", "developer"},
     "plugins/importances": {"formats", "developer"},
     "plugins/expansions": {"formats", "developer"},

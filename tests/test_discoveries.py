@@ -152,5 +152,5 @@ def test_folds_part_what_uniform_finds():
     ],
 )
 def test_folds_that_cannot_be_are_refused(settings, message):
-    problems = load("discoveries", "held_out").problems(100, [0.1], None, **settings)
+    problems = load("discoveries", "held_out").problems(None, 100, [0.1], None, **settings)
     assert [problem for _, problem in problems] == [message]

@@ -4,13 +4,20 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from redress.adversary.manipulation import Manipulation
 from redress.formats.contents import Truth
 from redress.formats.description import Description
 from redress.formats.kinds import PositiveInt
 
 
 def problems(
-    n: int, fractions: Sequence[float], description: Description, *, fold: int, folds: PositiveInt
+    adversary: Manipulation,
+    n: int,
+    fractions: Sequence[float],
+    description: Description,
+    *,
+    fold: int,
+    folds: PositiveInt,
 ) -> Iterator[tuple[str, str]]:
     """Settings that cannot be, for the config check."""
     if folds < 2:

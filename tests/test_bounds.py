@@ -116,7 +116,7 @@ def project(tmp_path_factory):
     config |= {"bounds": BOUNDS, "deletion_fractions": [1.0]}
     config["methods"] = {name: config["methods"][name] for name in ("eu", "ssd")}
     digits = config["datasets"]["digits"]
-    digits["recipe"] |= {"steps": 60}
+    digits["recipe"] |= {"steps": 120}
     digits["manipulations"] = {
         "poison": {"n": [20], "patch_size": 1},
         "interclass": {"n": [120], "classes": [3, 8]},

@@ -5,9 +5,10 @@ import io
 import numpy as np
 from PIL import Image
 
+from redress.formats.correction import Check
 from redress.judge import Candidate, Case, Outcome, Settings, judge
 from redress.judge.writing import write
-from redress.report.correction import About, Check, Correction, Suspect
+from redress.report.correction import About, Correction, Suspect
 
 CLASSES, FOLDS, V = 4, 5, 400
 VALIDATION = np.arange(V) % CLASSES

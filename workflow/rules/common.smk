@@ -23,6 +23,7 @@ if {"{", "}"} & set(str(ROOT)):
 sys.path.insert(0, str(SCRIPTS))
 
 from redress import plugins
+from redress.formats.correction import KNOWN
 from redress.formats.files import read_json
 from redress.formats.errors import CONFIG_OPTION, BadInputError
 from redress.formats.identity import CELL, ORIGINAL, PLACES, PLAIN, RUN, WHOLE, Identity
@@ -256,7 +257,7 @@ def shortlisted(wildcards):
     listed = [tuple(one) for one in read_json(path, place, "shortlist")["shortlist"]]
     return candidates_of(
         wildcards.dataset,
-        lambda method, name, part: part == "known" or (method, name) in listed,
+        lambda method, name, part: part == KNOWN or (method, name) in listed,
     )
 
 

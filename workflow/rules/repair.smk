@@ -12,7 +12,7 @@ for case in experiment.cases:
                 for method in experiment.methods_of(case)
                 for path in expand(
                     inputs_of_candidates(method),
-                    discovery="known",
+                    discovery=KNOWN,
                     **{**experiment.original(case).names, "share": "1.0"},
                 )
             ],

@@ -5,7 +5,8 @@ import json
 
 import numpy as np
 
-from redress.brought.case import copies, cut, listings, probably_fine, read_list
+from redress.brought.bad_list import read_bad_list
+from redress.brought.case import copies, cut, listings, probably_fine
 from redress.formats import files
 from redress.formats.identity import OF_ORIGINAL, Identity
 from redress.judge.case import Case
@@ -15,7 +16,7 @@ from redress.launch.job import add_pictures, identity_of, log, made_by, parser, 
 def main(arguments: argparse.Namespace) -> None:
     identity, classes = identity_of(arguments), arguments.classes
     lists = training, validation = listings(arguments.training, arguments.validation, classes)
-    bad = read_list(arguments.bad, arguments.tag, lists, classes)
+    bad = read_bad_list(arguments.bad, arguments.tag, training, validation, classes)
     fold = cut(identity, lists, bad, arguments.folds, arguments.groups, {"made_by": made_by(arguments)})
     Case(
         ids=tuple(training.ids[sample] for sample in bad.samples),

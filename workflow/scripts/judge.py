@@ -7,12 +7,13 @@ from typing import Any
 
 from redress.formats import files
 from redress.formats.block import Block
+from redress.formats.correction import Check
 from redress.formats.identity import OF_ORIGINAL, Identity
 from redress.judge import Case, Settings, judge
 from redress.judge.reading import candidates, original_outcome
 from redress.judge.writing import headline, write
 from redress.launch.job import identity_of, log, parser, run
-from redress.report.correction import About, Check, Correction
+from redress.report.correction import About, Correction
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -47,7 +48,7 @@ def main(arguments: argparse.Namespace) -> None:
 def checks(place: Identity) -> Iterator[Check]:
     """What was looked at before any work."""
     for one in files.read_json(place.path("checks"), place, "checks")["checks"]:
-        yield Check(one["about"], one["well"], one["found"])
+        yield Check(**one)
     notes = files.read_json(place.path("notes"), place, "copies", "probably_fine")
     alike, fine = notes["copies"], notes["probably_fine"]
     advice = "; put those that are bad on the list" if alike else ""

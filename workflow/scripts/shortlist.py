@@ -5,6 +5,7 @@ import json
 
 from redress.formats import files
 from redress.formats.block import Block
+from redress.formats.correction import KNOWN
 from redress.formats.identity import OF_ORIGINAL, Identity
 from redress.judge.case import Case
 from redress.judge.choice import Settings, shortlist
@@ -14,7 +15,7 @@ from redress.launch.job import identity_of, log, made_by, parser, run
 
 def main(arguments: argparse.Namespace) -> None:
     identity = identity_of(arguments)
-    known = [block for block in map(Block.from_json, arguments.blocks) if block.discovery == "known"]
+    known = [block for block in map(Block.from_json, arguments.blocks) if block.discovery == KNOWN]
     named = candidates(identity, known, [], lambda method, name: False)
     original, _ = original_outcome(identity)
     settings = Settings(**arguments.settings)

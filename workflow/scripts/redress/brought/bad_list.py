@@ -10,13 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from redress.brought.listing import Listing, label_number, read_csv
+from redress.formats.correction import UNKNOWN
 from redress.formats.errors import BadInputError
-
-FEWEST = 10
-"""Bad samples below which there is no verdict, only ranks."""
-
-UNKNOWN = -1
-"""The true label of a sample of which none is given."""
 
 NEAREST = 3
 COLUMNS = ("id", "filepath", "is_label_issue")

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from redress.brought.bad_list import UNKNOWN, BadList, read_bad_list
+from redress.brought.bad_list import BadList
 from redress.brought.listing import Listing, listing, rows_of
 from redress.brought.pictures import decoded, digest_of
 from redress.formats import files
 from redress.formats.alterations import View
 from redress.formats.contents import DeletionSet, Probes, TrainingView
+from redress.formats.correction import FOLD, GROUP, KNOWN, UNKNOWN
 from redress.formats.errors import DamagedFileError
-from redress.formats.identity import Identity
+from redress.formats.identity import PLAIN, Identity
 from redress.formats.seeds import generator_for
 
 Block = Mapping[str, Any]
@@ -72,11 +73,11 @@ def cut(
     TrainingView(view, training.labels, labels_in_doubt=True).save(run, about)
     Probes((View("train", bad.samples),)).save(run, about)
     fold = fold_of(original.dataset, training.labels[bad.samples], folds)
-    parts = {"known": np.zeros(len(bad), bool)}
-    parts |= {f"fold{k}": fold == k for k in range(folds)}
-    parts |= {f"group{k}": np.array(bad.groups) == name for k, name in enumerate(groups)}
+    parts = {KNOWN: np.zeros(len(bad), bool)}
+    parts |= {f"{FOLD}{k}": fold == k for k in range(folds)}
+    parts |= {f"{GROUP}{k}": np.array(bad.groups) == name for k, name in enumerate(groups)}
     for name, left_out in parts.items():
-        cell = original.having(discovery=name, share="1.0", expansion="none")
+        cell = original.having(discovery=name, share="1.0", expansion=PLAIN)
         DeletionSet(bad.samples[~left_out]).save(cell, about)
     return fold
 
@@ -110,11 +111,6 @@ def copies(
         for sample in bad.samples.tolist()
         if (digest := int(digests[sample])) in at
     ]
-
-
-def read_list(bad: str, tag: str | None, lists: tuple[Listing, Listing], classes: Sequence[str]) -> BadList:
-    """The bad list, as it was when the work was planned. Raises BadInputError."""
-    return read_bad_list(bad, tag, *lists, classes)
 
 
 def probably_fine(bad: BadList, training: Listing) -> list[str]:

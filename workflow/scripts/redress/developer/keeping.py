@@ -13,6 +13,7 @@ from redress.developer.bench import as_arrays
 from redress.developer.candidate_job import CandidateJob
 from redress.formats import files
 from redress.formats.contents import Predictions
+from redress.formats.correction import KNOWN
 from redress.formats.errors import BadInputError, DamagedFileError
 from redress.formats.identity import PLAIN, Identity
 from redress.formats.recipe import Setup
@@ -63,7 +64,7 @@ def repair(
     if choice["candidate"] is None:
         _write_weights(original.path("repaired"), {}, about)
         return f"{choice['status']}: no candidate was chosen, the file stays empty"
-    cell = original.having(discovery="known", share="1.0", expansion=PLAIN, method=choice["method"])
+    cell = original.having(discovery=KNOWN, share="1.0", expansion=PLAIN, method=choice["method"])
     who = cell.having(candidate=choice["candidate"])
     recorded = Predictions.load("candidate", who)
     told = {**uses, "method": methods[choice["method"]]}
@@ -78,9 +79,8 @@ def repair(
 
 def _write_weights(path: str, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
     """Atomically, with `about` and what is needed by who loads them in the header."""
-    clones = {
-        name: tensor.detach().cpu().clone() for name, tensor in tensors.items()
-    }  # none may share memory
+    # None may share memory with another.
+    clones = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
     with files.atomic(path) as temporary:
         save_file(clones, temporary, metadata={**about, "format": "pt"})
 

@@ -16,6 +16,7 @@ from redress.developer.training_set import normaliser
 from redress.developer.weights import read_weights
 from redress.formats import files
 from redress.formats.alterations import View
+from redress.formats.correction import Check
 from redress.formats.errors import BadInputError
 from redress.formats.identity import Identity
 from redress.formats.images import natural
@@ -39,15 +40,6 @@ FITTED = 0.5
 
 
 @dataclass(frozen=True)
-class Check:
-    """What was looked at, whether all is well with it, and what was found, in a line."""
-
-    about: str
-    well: bool
-    found: str
-
-
-@dataclass(frozen=True)
 class Brought:
     """What somebody says of their model."""
 
@@ -67,8 +59,7 @@ def probe(
 ) -> list[Check]:
     """Load the weights, hold the model against what is known of it, and write it and its predictions as M_o.
 
-    Raises BadInputError where the
-    model cannot be the one that is meant.
+    Raises BadInputError where the model cannot be the one that is meant.
     """
     bench = Bench(identity, uses, setup)
     model = checked_model(bench.new_model(0), "model.factory")

@@ -8,7 +8,8 @@ should have been, and a validation set. It chooses among candidates, and no meth
     judgement = judge(case, original, candidates, settings)
 """
 
-from redress.judge.case import UNKNOWN, Candidate, Case, Outcome
+from redress.formats.correction import UNKNOWN
+from redress.judge.case import Candidate, Case, Outcome
 from redress.judge.choice import Settings, shortlist
 from redress.judge.verdict import Judgement, judge
 

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from redress.formats import files
+from redress.formats.correction import UNKNOWN
 from redress.formats.errors import BadInputError
 from redress.formats.identity import Identity
-
-UNKNOWN = -1
-"""In the place of a true label that nobody knows."""
 
 
 @dataclass(frozen=True)

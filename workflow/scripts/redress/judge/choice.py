@@ -6,14 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from redress.formats.correction import FEWEST
 from redress.formats.seeds import seed_for
 from redress.judge.case import Candidate, Case, Outcome
 from redress.judge.figures import ABSENT, held_out
 from redress.judge.rates import LEVEL, mcnemar, rate
-
-FEWEST = 10
-"""Below so many bad samples there is no verdict: of ten, nine healed may mean three fifths as well as all."""
-
 
 TIED = 0.1
 """What lies further behind the best, by the estimate, is not tied however few samples there are to tell: on

@@ -6,11 +6,9 @@ import numpy as np
 
 from redress.formats.block import Block
 from redress.formats.contents import Predictions
+from redress.formats.correction import FOLD, GROUP, KNOWN
 from redress.formats.identity import Identity
 from redress.judge.case import Candidate, Outcome
-
-KNOWN, FOLD, GROUP = "known", "fold", "group"
-"""The discoveries of all of S_f, and of S_f without a part, by its number."""
 
 Made = Callable[[str, str], bool]
 """Whether a candidate of a method, both by their names, is made again without each part."""

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
+from redress.formats.correction import FEWEST
 from redress.judge.case import Candidate, Case, Outcome
 from redress.judge.choice import (
-    FEWEST,
     Choice,
     Settings,
     by_labels,

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from redress.formats import files, products
+from redress.formats.correction import UNKNOWN
 from redress.formats.identity import Identity
-from redress.judge.case import UNKNOWN, Candidate, Case, Outcome
+from redress.judge.case import Candidate, Case, Outcome
 from redress.judge.choice import Settings, judged, repaired
 from redress.judge.figures import ABSENT, Fate, by_group, held_out
 from redress.judge.rates import Rate, rate

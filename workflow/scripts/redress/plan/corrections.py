@@ -11,10 +11,11 @@ from typing import Any
 
 import yaml
 
-from redress.brought.bad_list import FEWEST, BadList, read_bad_list, whole_classes
+from redress.brought.bad_list import BadList, read_bad_list, whole_classes
 from redress.brought.listing import Listing, class_names, listing, rows_of
 from redress.formats import files
 from redress.formats.block import Block
+from redress.formats.correction import FEWEST, FOLD, GROUP, KNOWN
 from redress.formats.errors import BadInputError
 from redress.formats.identity import BROUGHT, OF_ORIGINAL, PLAIN, Identity
 from redress.formats.recipe import Recipe
@@ -24,9 +25,6 @@ from redress.plan.experiment import Experiment, without
 from redress.plan.sources import fingerprint
 
 METHODS = checks.SCHEMA.with_name("correction_methods.yaml")
-
-KNOWN = "known"
-"""The discovery of all of S_f; `fold0`, `fold1`, ... and `group0`, ... are S_f without a part of it."""
 
 GROUPS = 2, 20
 """How many groups a list may have for each to be left out once."""
@@ -243,7 +241,7 @@ class Corrections(Experiment):
 
 def parts_of(case: Case) -> list[str]:
     """The discoveries that leave out a part of S_f."""
-    return [f"fold{k}" for k in range(case.folds)] + [f"group{k}" for k in range(len(case.groups))]
+    return [f"{FOLD}{k}" for k in range(case.folds)] + [f"{GROUP}{k}" for k in range(len(case.groups))]
 
 
 def _case(name: str, block: Mapping[str, Any]) -> Case:

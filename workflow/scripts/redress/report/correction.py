@@ -12,6 +12,7 @@ import jinja2
 import numpy as np
 
 from redress.formats import products
+from redress.formats.correction import Check
 from redress.formats.identity import Identity
 from redress.judge import Candidate, Case, Judgement, Outcome, Settings
 from redress.judge.choice import judged, repaired
@@ -36,16 +37,6 @@ STYLE_SHEET = """.suspects figure { width: 9rem; margin: .6rem 0; }
 .suspects figcaption { font-size: .8rem; overflow-wrap: anywhere; }
 .suspects img { width: 6rem; image-rendering: pixelated; }
 """
-
-
-@dataclass(frozen=True)
-class Check:
-    """One of the checks that were made before any work."""
-
-    what: str
-    passed: bool
-    found: str
-    """What was found and, where it did not pass, what to do."""
 
 
 @dataclass(frozen=True)

@@ -35,3 +35,13 @@ def finished(tmp_path_factory):
 def changed(finished, tmp_path):
     """A finished project to change, and a config of its own to change."""
     return finished.duplicate(tmp_path / "project"), copy.deepcopy(TINY)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """The current folder, in which are the pictures, the list and the weights that somebody brings."""
+    from brought import bring  # takes PyTorch, which other tests may not need
+
+    bring(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -4,17 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from brought import COLORS, bring, config, write_csv, write_picture
+from brought import COLORS, config, write_csv, write_picture
 
 from redress.plan.checks import ConfigError
 from redress.plan.corrections import Corrections
 
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    bring(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def refusal(**changes):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from brought import COLORS, bring, config, weights, write_picture
+from brought import COLORS, config, weights, write_picture
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
@@ -25,12 +25,7 @@ from redress.plugins.models import _brought
 
 USES = {"manipulation": "brought"}
 
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    bring(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def ingested(**changes):

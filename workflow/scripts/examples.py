@@ -13,7 +13,7 @@ from redress.formats import files
 from redress.formats.contents import TrainingView, Truth
 from redress.formats.identity import OF_RUN, Identity
 from redress.launch.job import identity_of, log, parser, run
-from redress.report.paper import new_figure, paper, save
+from redress.report.paper import new_figure, paper, save, show_picture
 
 SHOWN = 8
 CHANGED = "#D55E00"  # vermilion, told apart with any colour vision
@@ -62,8 +62,7 @@ def sheet(title: str, clean: np.ndarray, altered: np.ndarray, true: list[str], g
 
 
 def _show(panel: Axes, image: np.ndarray, name: str) -> None:
-    pixels = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
-    panel.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    show_picture(panel, image)
     panel.set_xlabel("\n".join(wrap(name, 14, max_lines=3, placeholder="…")))
 
 

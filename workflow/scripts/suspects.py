@@ -11,7 +11,7 @@ from redress.formats import files
 from redress.formats.contents import DeletionSet, TrainingView, Truth
 from redress.formats.identity import OF_ORIGINAL, PLAIN, Identity
 from redress.launch.job import identity_of, log, parser, run
-from redress.report.paper import new_figure, paper, save
+from redress.report.paper import new_figure, paper, save, show_picture
 
 SHOWN = 10
 HIT, MISS = "#0072B2", "#D55E00"  # told apart with any colour vision; the words below say it, too
@@ -58,8 +58,7 @@ def sheet(title: str, rows: Mapping[str, tuple[np.ndarray, list[str], np.ndarray
     for panels, (name, (pictures, labels, hits)) in zip(grid, rows.items(), strict=True):
         panels[0].set_ylabel(name.replace(" ", "\n", 1), rotation=0, ha="right", va="center", size=7)
         for panel, picture, label, hit in zip(panels, pictures, labels, hits, strict=False):
-            pixels = picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0)
-            panel.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            show_picture(panel, picture)
             panel.spines[:].set(visible=True, color=HIT if hit else MISS, linewidth=1.6)
             panel.set_xlabel(f"{label}\n{'manipulated' if hit else 'clean'}", size=6, labelpad=2)
             panel.xaxis.label.set(color=HIT if hit else MISS, weight="normal" if hit else "bold")

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
@@ -55,3 +57,9 @@ def save(figure: Figure, path: Path) -> None:
     metadata = {"CreationDate": None} if path.suffix == ".pdf" else {"Software": None}
     with products.sealed(path) as temporary:
         figure.savefig(temporary, metadata=metadata, dpi=300)
+
+
+def show_picture(panel: Axes, picture: np.ndarray) -> None:
+    """Draw a picture, uint8 (C, H, W) with one or three channels, pixel by pixel."""
+    pixels = picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0)
+    panel.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")

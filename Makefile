@@ -34,6 +34,7 @@ rebuild-env:
 
 correct: env ## correct a model of your own, as CONFIG=mine.yaml says (docs/correcting.md)
 	@test -n "$(CONFIG)" || { echo "error: which model? make correct CONFIG=mine.yaml"; exit 1; }
+	@test -f "$(CONFIG)" || { echo "error: CONFIG=$(CONFIG): no such file"; exit 1; }
 	$(RUN) snakemake correct --cores $(CORES) --resources gpu=1 --configfile $(CONFIG)
 	@echo
 	@echo "Verdicts and weights: $(CURDIR)/results/corrections"

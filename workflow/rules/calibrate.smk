@@ -1,14 +1,5 @@
 # Is the judge of corrections right? Only for configs with folds of S_f, and only if asked for:
 # snakemake results/tables/judge_summary.csv --configfile config/judge-digits.yaml
-def judged_originals(wildcards):
-    """Every original model's measures, and with them all predictions; refused where no fold was left out."""
-    try:
-        experiment.calibrate_job(TABLES, "results/figures")
-    except ConfigError as error:
-        refuse(error)
-    return original_files("measures")
-
-
 rule calibrate:
     input:
         judged_originals,

@@ -336,6 +336,15 @@ def saved_models():
     ]
 
 
+def judged_originals(wildcards):
+    """Every original model's measures, and with them all predictions; refused where no fold was left out."""
+    try:
+        experiment.calibrate_job(TABLES, "results/figures")
+    except ConfigError as error:
+        refuse(error)
+    return original_files("measures")
+
+
 def figure_files(*endings):
     """The figures in the given formats."""
     return expand("results/figures/{figure}.{ending}", figure=experiment.figures(), ending=endings)
@@ -361,20 +370,23 @@ def page_parts(*names):
     return sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()[:16]
 
 
-def example_files(*endings):
-    """The sheets of manipulated images in the given formats."""
+def sheets(kind, *endings):
+    """A picture sheet of this kind for each dataset and manipulation, in the given formats."""
     return [
-        f"results/figures/examples/{shown.dataset}/{shown.manipulation}.{ending}"
+        f"results/figures/{kind}/{shown.dataset}/{shown.manipulation}.{ending}"
         for shown in experiment.examples()
         for ending in endings
     ]
 
 
+def example_files(*endings):
+    """The sheets of manipulated images."""
+    return sheets("examples", *endings)
+
+
 def suspect_files(*endings):
-    """The sheets of what rankings have first, in the given formats; none without expansions."""
-    if not experiment.expansions:
-        return []
-    return [path.replace("/examples/", "/suspects/") for path in example_files(*endings)]
+    """The sheets of what rankings have first; none without expansions."""
+    return sheets("suspects", *endings) if experiment.expansions else []
 
 
 def collected():

@@ -4,6 +4,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from redress.developer.training_set import TrainingSet
+
+
+def margins(logits: Tensor, labels: Tensor) -> Tensor:
+    """The logit of each label less the highest other: logits (B, C), labels (B,) to (B,)."""
+    own = logits.gather(1, labels[:, None])
+    return (own - logits.scatter(1, labels[:, None], -torch.inf).amax(1, keepdim=True))[:, 0]
+
 
 class MarginLog:
     """Margins of the given label, logit less the highest other logit, each time a sample is visited.
@@ -29,9 +37,7 @@ class MarginLog:
         logits, self._logits = self._logits, None
         if logits is None or logits.shape[:1] != labels.shape or logits.ndim != 2:
             return
-        own = logits.gather(1, labels[:, None])
-        others = logits.scatter(1, labels[:, None], -torch.inf).amax(1, keepdim=True)
-        self._margins.append((own - others)[:, 0].half())
+        self._margins.append(margins(logits, labels).half())
         self._indices.append(indices)
 
     def array(self, samples: int) -> np.ndarray:
@@ -46,3 +52,20 @@ class MarginLog:
         log = np.full((samples, counts.max()), np.nan, dtype=np.float16)
         log[indices[order], visits] = margins[order]
         return log
+
+
+BATCH = 500
+
+
+def margins_of(model: nn.Module, training_set: TrainingSet, samples: Tensor) -> np.ndarray:
+    """Margins of the given labels of `samples` (n,), in evaluation mode, without augmentation: float (n,).
+
+    The model is in training mode afterwards.
+    """
+    model.eval()
+    found = []
+    with torch.no_grad():
+        for batch in samples.split(BATCH):
+            found.append(margins(model(training_set.images(batch)).float(), training_set.labels[batch]))
+    model.train()
+    return np.asarray(torch.cat(found).cpu().numpy())

@@ -6,12 +6,11 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor, nn
 from torch.nn import functional
 
 from redress.developer.layers import COUNTED
-from redress.developer.task import Known
+from redress.developer.task import Known, Task
 from redress.formats.errors import BadInputError
 
 BATCH = 500
@@ -32,7 +31,7 @@ cannot say."""
 class Evidence:
     """What there is to rank samples by, as arrays on the CPU."""
 
-    known: Known
+    known: Known | Task
     _features: dict[int, np.ndarray] = field(default_factory=dict)
     _probabilities: dict[int, np.ndarray] = field(default_factory=dict)
 
@@ -110,8 +109,10 @@ class Evidence:
     def margins_by_time(self, parts: int) -> np.ndarray:
         """Mean margins of each part of M_o's training, float64 (N, parts).
 
-        NaN where a sample was not visited, and everywhere if M_o's weights were brought.
+        NaN where a sample was not visited, and everywhere if M_o's weights were brought. Methods are not
+        given these margins.
         """
+        assert isinstance(self.known, Known)
         margins = self.known.margins.double().cpu().numpy()
         means = np.full((len(margins), parts), np.nan)
         for place, part in enumerate(np.array_split(margins, parts, axis=1)):
@@ -122,6 +123,9 @@ class Evidence:
     def probabilities(self, layer: int) -> np.ndarray:
         """Of the classes, by a classifier of features that was not fitted on the sample: (N, classes)."""
         if layer not in self._probabilities:
+            # scikit-learn takes seconds to import, and rankings by likeness need none of it.
+            from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
             features = self.features(layer)
             found = np.zeros((len(features), int(self.labels.max()) + 1))
             for fold in range(FOLDS):

@@ -130,17 +130,36 @@ def train(
     """
     descent = Descent(model, recipe, steps)
     watching = margins.watch(model) if margins else None
+    descend(descent, model, training_set, indices, recipe, generator, until=steps, loss=loss, margins=margins)
+    if watching:
+        watching.remove()
+    return model
+
+
+def descend(
+    descent: Descent,
+    model: nn.Module,
+    training_set: TrainingSet,
+    indices: Tensor,
+    recipe: Recipe,
+    generator: torch.Generator,
+    *,
+    until: int,
+    loss: Loss = task_loss,
+    margins: MarginLog | None = None,
+) -> None:
+    """Batches of `indices` of the training set, until `descent` has done `until` steps in all.
+
+    `margins` is one that watches `model`.
+    """
     for batch, images, labels in training_set.stream(indices, recipe.batch_size, generator):
+        if descent.done >= until:
+            return
         with autocast(images.device, recipe):
             value = loss(model, images, labels, batch)
         if margins:
             margins.record(batch, labels)
         descent.step(value, len(batch))
-        if descent.finished:
-            if watching:
-                watching.remove()
-            return model
-    raise AssertionError("a stream of batches has no end")
 
 
 def train_on(

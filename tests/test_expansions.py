@@ -8,10 +8,11 @@ import tiny
 import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import average_precision_score
+from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from redress.developer import cutting
+from redress.developer import cutting, likeness
 from redress.developer.ranking import FOLDS, Evidence
 from redress.developer.task import Known
 from redress.developer.training_set import TrainingSet
@@ -19,7 +20,7 @@ from redress.plugins import load, names
 
 CLASSES, PER_CLASS, HURT = 3, 60, 20
 
-RANKINGS = names("expansions")
+RANKINGS = [name for name in names("expansions") if name != "mixture"]  # it has a cut of its own
 LEARNING = [name for name in RANKINGS if name not in ("margin", "confident")]
 
 
@@ -219,3 +220,56 @@ def test_a_recall_that_few_samples_cannot_vouch_for_is_cut_at_the_last_of_them()
     assert at[0.99].deletion.tolist() == at[0.75].deletion.tolist()
     assert len(at[0.1].deletion) <= len(at[0.75].deletion)
     assert at[0.75].about["recall"] <= 0.75
+
+
+def test_a_mixture_is_scikit_learns_where_the_seeds_say_nothing_new():
+    draw = np.random.default_rng(3)
+    scores = np.concatenate([draw.normal(0, 1, 600), draw.normal(6, 0.5, 300)])
+    odds = likeness.mixed(scores, scores[-1:])
+    known = GaussianMixture(2, means_init=[[0], [6]], tol=1e-9, max_iter=500).fit(scores[:, None])
+    posterior = known.predict_proba(scores[:, None])[:, 1]
+    between = (posterior > 1e-6) & (posterior < 1 - 1e-6) & (scores < 6)
+    expected = np.log(posterior / (1 - posterior), where=between, out=np.zeros(900))
+    assert between.sum() > 5
+    assert odds[between] == pytest.approx(expected[between], abs=0.2)
+    assert (odds[scores > 6] > 5).all() and (odds[scores < 0] == -likeness.SURE).all()
+
+
+def test_a_mixture_finds_nothing_where_seeds_lie_among_the_rest():
+    scores = np.random.default_rng(4).normal(size=200)
+    assert (likeness.mixed(scores, scores.min(keepdims=True)) == -likeness.SURE).all()
+    assert (likeness.mixed(scores, np.array([np.nan, 8.0])) > 0).sum() <= 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 6, 12])
+def test_mixture_finds_what_carries_the_mark_and_takes_no_class_away(size):
+    known, manipulated = marked([0] * size)
+    expanded = load("expansions", "mixture").expand(known)
+    flagged = set(expanded.deletion.tolist()) - set(known.deletion.tolist())
+    left = set(manipulated.tolist()) - set(known.deletion.tolist())
+    assert expanded.deletion[:size].tolist() == known.deletion.tolist()
+    assert np.isfinite(expanded.scores.numpy()).all()
+    assert expanded.about["known"] == size and expanded.about["flagged"] == len(flagged)
+    rest = np.delete(known.training_set.labels.numpy(), expanded.deletion.numpy())
+    assert (np.bincount(rest, minlength=CLASSES) > PER_CLASS / 2).all()
+    if size > 1:
+        assert len(flagged & left) >= 0.9 * len(left) and len(flagged - left) <= 3
+        assert expanded.about["estimate"] == pytest.approx(HURT, abs=3)
+
+
+def test_what_is_set_aside_is_the_surest_and_never_most_of_a_label():
+    labels = np.array([0] * 9 + [1] * 4)
+    odds = np.array([5, 1, 2, 3, 4, 9, 8, 7, 0, -1, -5, 6, -7.0])
+    aside = likeness.set_aside(odds, labels, np.array([8]), threshold=0.5)
+    # Of nine 0s four may go: S_f's own, at 8, and the three likeliest; of four 1s one.
+    assert np.flatnonzero(aside).tolist() == [5, 6, 7, 8, 11]
+
+
+def test_neighbours_may_be_compared_in_parts(monkeypatch):
+    evidence = Evidence(marked()[0])
+    asked = np.arange(CLASSES * PER_CLASS)
+    whole = likeness.likeness(evidence, evidence.found, evidence.others, asked)
+    monkeypatch.setattr(likeness, "ROWS", 7)
+    assert likeness.likeness(evidence, evidence.found, evidence.others, asked) == pytest.approx(
+        whole, nan_ok=True, abs=1e-6
+    )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from scipy.stats import norm
 from torch import nn
 
 from redress.developer import training
@@ -32,6 +33,7 @@ from redress.plugins.methods import (
     rem,
     salun,
     sap,
+    sift,
 )
 from redress.plugins.originals import etd
 
@@ -470,9 +472,71 @@ def test_msg_renews_the_weights_of_small_gradients_and_damps_the_others():
     tiny.assert_same_weights(found, fine_tuned_by_hand(network, 7, damp), 1e-4)
 
 
+def test_sifts_odds_by_margins_are_those_of_two_normal_laws():
+    margins = np.array([-4.0, -2.0, -3.0, 2.0, 3.0, 4.0, 1.0, -1.0])
+    found, kept = np.arange(3), np.arange(8) >= 3
+    deviation = ((margins[:3].var() + margins[3:].var()) / 2) ** 0.5
+    laws = [norm(part.mean(), deviation) for part in (margins[:3], margins[3:])]
+    expected = (laws[0].logpdf(margins) - laws[1].logpdf(margins)).clip(-8, 8)
+    assert sift._log_odds_by(margins, found, kept) == pytest.approx(expected, abs=1e-4)
+    assert not sift._log_odds_by(-margins, found, kept).any()
+
+
+@pytest.mark.parametrize("by", ["both", "likeness", "margins"])
+def test_sift_trains_once_on_what_is_not_aside_and_never_on_s_f(by, monkeypatch):
+    trained = []
+
+    def watched(descent, model, training_set, kept, recipe, batches, *, until):
+        trained.append((until, set(kept.tolist())))
+        return training.descend(descent, model, training_set, kept, recipe, batches, until=until)
+
+    monkeypatch.setattr(sift, "descend", watched)
+    sift.unlearn(tiny.task(), layer=1, by=by)
+    assert [until for until, _ in trained] == [3, 6, 9, 15, 20, 30]  # of the recipe's 30 steps
+    assert not any(kept & set(tiny.DELETION) for _, kept in trained)
+    if by == "likeness":
+        assert len({frozenset(kept) for _, kept in trained}) == 1
+    if by == "margins":
+        assert trained[0][1] == set(range(16)) - set(tiny.DELETION)
+
+
+def test_sift_gives_back_what_was_set_aside_in_error_and_finds_what_likeness_missed(monkeypatch):
+    """Brightness is the class; a seventh of the labels is wrong, and likeness points at clean samples."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(120) % 3
+    images = tiny.random_images(120, seed=1) + 4 * labels[:, None, None, None]
+    wrong = torch.arange(0, 120, 7)
+    given = labels.clone()
+    given[wrong] = (given[wrong] + 1) % 3
+    data = tiny.Data(images, given)
+    found = wrong[torch.randperm(len(wrong), generator=generator)[:6]]
+    innocent = torch.arange(1, 120, 14).numpy()
+
+    def misled(evidence, layer):
+        odds = np.full(120, -4.0)
+        odds[innocent], odds[evidence.found] = 1.0, 30
+        return odds
+
+    kept = []
+    monkeypatch.setattr(sift, "log_odds", misled)
+    monkeypatch.setattr(
+        sift, "descend", lambda *args, until: (kept.append(args[3]), training.descend(*args, until=until))
+    )
+    recipe = dataclasses.replace(tiny.RECIPE, steps=200, batch_size=12, learning_rate=0.01)
+    sift.unlearn(tiny.task(data, found.tolist(), recipe=recipe), threshold=0.0)
+    first, last = (set(one.tolist()) for one in (kept[0], kept[-1]))
+    assert not first & set(innocent.tolist()) and set(innocent.tolist()) <= last
+    assert not last & set(wrong.tolist()) and len(last) >= 95
+
+
 EVERY = [
     *(ascent, npo, flush_repair, rem, delete, neggrad_plus, random_relabel, salun, l1_sparse, ct, msg),
-    *(potion, partial(sap.unlearn, alpha=30.0), partial(sap.unlearn, alpha=30.0, trusted_by="curvature")),
+    *(
+        potion,
+        partial(sift.unlearn, layer=1),
+        partial(sap.unlearn, alpha=30.0),
+        partial(sap.unlearn, alpha=30.0, trusted_by="curvature"),
+    ),
 ]
 
 

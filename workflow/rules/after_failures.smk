@@ -87,8 +87,11 @@ def finished_blocks(original, there):
     for block in experiment.blocks(original.maker):
         done = []
         for cell in block.cells(original):
-            candidates = (cell.having(candidate=name) for name in block.candidates)
-            if there(cell, "deletion_set") and all(there(one, "candidate") for one in candidates):
+            if all(
+                there(place, "deletion_set")
+                and all(there(place.having(candidate=name), "candidate") for name in names)
+                for place, names in places_of(block, cell)
+            ):
                 done.append(cell.share)
             else:
                 lacking.append(cell)

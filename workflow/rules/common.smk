@@ -23,6 +23,7 @@ if {"{", "}"} & set(str(ROOT)):
 sys.path.insert(0, str(SCRIPTS))
 
 from redress import plugins
+from redress.formats.block import TRIAL
 from redress.formats.correction import KNOWN
 from redress.formats.files import read_json
 from redress.formats.errors import CONFIG_OPTION, BadInputError
@@ -173,10 +174,10 @@ def growing(stage, name):
     return lambda wildcards, attempt: experiment.resource(stage, name) * attempt
 
 
-def inputs_of_candidates(method, candidates=None):
-    """What candidates of a method are made from."""
+def inputs_of_candidates(method, expansion, candidates=None):
+    """What candidates of a method are made from on the deletion sets of an expansion."""
     original = {"method": method, "maker": experiment.maker_of(method)}
-    deletion = {**original, "expansion": experiment.expansion_of(method)}
+    deletion = {**original, "expansion": expansion}
     return [
         PLACES["pictures"],
         PLACES["training_set"],
@@ -185,7 +186,9 @@ def inputs_of_candidates(method, candidates=None):
         filled(PLACES["deletion_set"], **deletion),
         *(
             filled(PLACES["importance"], importance=importance, over=over, **original)
-            for importance, over in experiment.importances(method, candidates)
+            for importance, over in experiment.importances(
+                method, expansion, candidates
+            )
         ),
     ]
 
@@ -215,15 +218,21 @@ def candidate_files(wildcards):
 @cache
 def unlearned(original):
     """The same of what names an original model."""
-    cells = [
-        (cell, block.candidates)
+    places = [
+        place
         for block in experiment.blocks(original.maker)
         for cell in block.cells(original)
+        for place in places_of(block, cell)
     ]
     return [
-        *dict.fromkeys(cell.path("deletion_set") for cell, _ in cells),
-        *(path for cell, names in cells for path in candidate_paths(cell, names)),
+        *dict.fromkeys(place.path("deletion_set") for place, _ in places),
+        *(path for place, names in places for path in candidate_paths(place, names)),
     ]
+
+
+def places_of(block, cell):
+    """Where the candidates of a block run, for good and on trial."""
+    return [*block.places(cell), *block.trials(cell)]
 
 
 def candidate_paths(cell, names):
@@ -320,8 +329,10 @@ def jobs_results(original):
         yield cell.path("deletion_set")
     for block in experiment.blocks(original.maker):
         for cell in block.cells(original):
-            yield cell.path("deletion_set")
-            yield from candidate_paths(cell, first[block.method])
+            for place, names in places_of(block, cell):
+                yield place.path("deletion_set")
+                own = [name for name in names if name in first[block.method]]
+                yield from candidate_paths(place, own)
 
 
 def saved_models():

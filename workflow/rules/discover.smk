@@ -11,6 +11,8 @@ rule discover:
         PLACES["deletion_set"].replace("{expansion}", PLAIN),
     log:
         f"{ORIGINAL_LOGS}/deletion_sets/{PLAIN}/{{discovery}}/{{share}}.log",
+    wildcard_constraints:
+        discovery=any_of(experiment.discoveries),
     localrule: True
     conda:
         "../../envs/training.yaml"

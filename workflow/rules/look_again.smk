@@ -25,15 +25,20 @@ def stage_results():
         for block in experiment.blocks(original.maker):
             for cell in block.cells(original):
                 yield cell.having(expansion=PLAIN), "deletion_set", made_by("discover")
-                for name, over in experiment.importances(block.method):
-                    over = over.format(discovery=cell.discovery, share=cell.share)
-                    yield cell.having(importance=name, over=over), "importance", made_by(
-                        "importance"
-                    )
-                for candidate in block.candidates:
-                    yield cell.having(candidate=candidate), "candidate", made_by(
-                        "unlearn", block.method
-                    )
+                for place, names in block.trials(cell):
+                    yield place.having(expansion=PLAIN), "deletion_set", made_by("withhold")
+                    if place.expansion != PLAIN:
+                        yield place, "deletion_set", made_by("expand")
+                for place, names in places_of(block, cell):
+                    for name, over in experiment.importances(block.method, place.expansion):
+                        over = over.format(discovery=place.discovery, share=place.share)
+                        yield place.having(importance=name, over=over), "importance", made_by(
+                            "importance"
+                        )
+                    for candidate in names:
+                        yield place.having(candidate=candidate), "candidate", made_by(
+                            "unlearn", block.method
+                        )
         yield original, "selection", made_by("selection")
         yield original, "measures", made_by("measure")
 

@@ -7,7 +7,10 @@ for method in experiment.methods if experiment.save_models else []:
         name:
             f"save_model_{method}"
         input:
-            inputs_of_candidates(method),
+            [
+                inputs_of_candidates(method, expansion)
+                for expansion in experiment.expansions_of(method)
+            ],
             filled(PLACES["selection"], maker=experiment.maker_of(method)),
         output:
             update(filled(PLACES["model"], method=method, maker=experiment.maker_of(method))),
@@ -34,7 +37,7 @@ for method in experiment.methods if experiment.save_models else []:
                 preloaded="torch",
                 method=method,
                 maker=experiment.maker_of(method),
-                expansion=experiment.expansion_of(method),
+                expansion="+".join(experiment.expansions_of(method)),
             ),
         shell:
             JOB

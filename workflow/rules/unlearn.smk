@@ -6,13 +6,14 @@ for group in experiment.groups():
         name:
             group.rule
         input:
-            inputs_of_candidates(group.method, group.candidates),
+            inputs_of_candidates(group.method, group.expansion, group.candidates),
         output:
             group.files(PLACES["candidate"]),
         log:
             group.log(f"{ORIGINAL_LOGS}/unlearn/{CELL}/{{candidate}}.log"),
         wildcard_constraints:
-            discovery="|".join(group.discoveries),
+            discovery=any_of(group.discoveries),
+            candidate=group.candidate,
         conda:
             "../../envs/training.yaml"
         threads: experiment.threads

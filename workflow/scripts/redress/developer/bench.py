@@ -107,8 +107,21 @@ class Bench:
 
     def deletion_set(self) -> Tensor:
         """S_f: indices of the deletion set that the identity names, in its order."""
+        return torch.tensor(self._found.indices, device=self.device)
+
+    def looked_at(self) -> Tensor:
+        """The samples of S_f of which predictions are wanted."""
+        return torch.tensor(self._found.looked_at, device=self.device)
+
+    @property
+    def compared_on(self) -> np.ndarray | None:
+        """What is held out from S_f, if candidates are made on trial."""
+        return self._found.compared_on
+
+    @cached_property
+    def _found(self) -> DeletionSet:
         found, self.seals["deletion_set"] = DeletionSet.load(self.identity)
-        return torch.tensor(found.indices, device=self.device)
+        return found
 
     @cached_property
     def new_model(self) -> Callable[[int], nn.Module]:

@@ -15,7 +15,7 @@ from redress.developer.bench import Bench, checked_model
 from redress.developer.prediction import Predictor
 from redress.developer.task import Task
 from redress.formats import files
-from redress.formats.candidates import Hyperparameters
+from redress.formats.candidates import Hyperparameters, own_of
 from redress.formats.contents import Predictions
 from redress.formats.errors import BadInputError
 from redress.formats.identity import PLAIN, WHOLE, Identity
@@ -47,7 +47,7 @@ class CandidateJob:
         self._bench = Bench(identity, uses, setup)
         self._deletion = self._bench.deletion_set()
         self._original = self._bench.original()
-        self._predictor = Predictor(self._bench, self._deletion)
+        self._predictor = Predictor(self._bench, self._bench.looked_at())
         self._importances: Importances = {}
         self._seconds: dict[tuple[str, str], float] = {}
         self._seals: dict[tuple[str, str], str] = {}
@@ -64,7 +64,7 @@ class CandidateJob:
         unlearn = load_anew("methods", self._method).unlearn
         folder = Path.cwd()
         with Stopwatch(device) as stopwatch:
-            model = unlearn(task, **hyperparameters)
+            model = unlearn(task, **own_of(hyperparameters))
         os.chdir(folder)
         memory = peak_memory_mb(device)
         checked_model(model, f"methods/{self._method}.py: unlearn()")
@@ -92,7 +92,7 @@ class CandidateJob:
 
     def _needed(self, hyperparameters: Hyperparameters) -> list[tuple[str, str]]:
         """The importances that a candidate needs, loaded."""
-        needed = importances_of(self._method, hyperparameters)
+        needed = importances_of(self._method, own_of(hyperparameters))
         for one in needed:
             self._load_importance(*one)
         return needed

@@ -27,17 +27,18 @@ def keep_selected(
     A file that holds them already is left alone. Returns what happened, in words.
     """
     selections = files.read_json(cell.path("selection"), cell.original, "selections")["selections"]
-    chosen = [one["selected"] for one in selections if one["cell"] == cell.names]
+    chosen = [(one["selected"], one["expansion"]) for one in selections if one["cell"] == cell.names]
     if not chosen:
         raise DamagedFileError(cell.path("selection"), f"has no selection for {cell.path('model')}")
-    (name,) = chosen
+    ((name, expansion),) = chosen
     if name is None:
         files.save_arrays(cell.path("model"), {}, {"made_from": None}, cell)
         return "every candidate diverged: there is no model to save, the file stays empty"
-    recorded = Predictions.load("candidate", cell.having(candidate=name))
+    who = cell.having(candidate=name, expansion=expansion)
+    recorded = Predictions.load("candidate", who)
     if _holds(cell, recorded.about["seal"]):
         return f"the weights of {name} are there already"
-    model, made = _made_again(cell.having(candidate=name), recorded, uses, setup, provenance)
+    model, made = _made_again(who, recorded, uses, setup, provenance)
     about = {**made.about, "made_from": recorded.about["seal"]}
     files.save_arrays(cell.path("model"), as_arrays(model.state_dict()), about, cell)
     return f"kept the weights of {name}"

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from redress.formats import files
-from redress.formats.block import Block
+from redress.formats.block import Block, Place
 from redress.formats.contents import DeletionSet, Predictions, TrainingView
 from redress.formats.errors import BadInputError, DamagedFileError
 from redress.formats.identity import Identity
 from redress.formats.measures import Measure, Seen
-from redress.formats.rules import Values, choose, score, takes
+from redress.formats.rules import Values, choose, on_trial, score, takes
 
 
 def select_all(
@@ -25,6 +25,7 @@ def select_all(
 ) -> list[dict[str, Any]]:
     """For every deletion set of every block which candidate `rule` selects, and its score by `weights`.
 
+    Where a block names several expansions, candidates are compared by what they measured on trial.
     Measures that do not apply, as deletion change where no label is in doubt, weigh nothing; the others keep
     their weights, against them where less is better. M_o's predictions are read only where the rule asks for
     what M_o measures. Raises DamagedFileError for a model that was not made from the original model, deletion
@@ -63,6 +64,22 @@ def select_all(
     }
     found: dict[str, tuple[DeletionSet, str]] = {}
     records = []
+
+    def candidates_at(places: Iterable[Place]) -> Iterator[tuple[Identity, Values, str]]:
+        """What names each candidate, what it measures, and the seal of its file."""
+        for place, names in places:
+            path = place.path("deletion_set")
+            if path not in found:
+                found[path] = DeletionSet.load(place)
+            deletion, seal = found[path]
+            given = training.given_labels[deletion.looked_at]
+            for name in names:
+                who = place.having(candidate=name)
+                predictions = Predictions.load("candidate", who)
+                predictions.check_made_from("candidate", who, {**made_from, "deletion_set": seal})
+                _check_settings(who.path("candidate"), predictions.about, settings)
+                yield who, measured(predictions, given), predictions.about["seal"]
+
     for block in blocks:
         if takes(rule, "weights") and not any(used.values()):
             names = " and ".join(weights)
@@ -70,26 +87,22 @@ def select_all(
                 f"selection: {names} do not apply to {block.method}: nothing is left to select by"
             )
         for cell in block.cells(original):
-            path = cell.path("deletion_set")
-            if path not in found:
-                found[path] = DeletionSet.load(cell)
-            deletion, seal = found[path]
-            candidates, seals = [], []
-            for name in block.candidates:
-                who = cell.having(candidate=name)
-                predictions = Predictions.load("candidate", who)
-                predictions.check_made_from("candidate", who, {**made_from, "deletion_set": seal})
-                _check_settings(who.path("candidate"), predictions.about, settings)
-                candidates.append(measured(predictions, training.given_labels[deletion.indices]))
-                seals.append(predictions.about["seal"])
-            chosen = choose(rule, candidates, used, before)
+            candidates = list(candidates_at(block.places(cell)))
+            trials = list(candidates_at(block.trials(cell)))
+            values = [one for _, one, _ in candidates]
+            if trials:
+                values = on_trial([one for _, one, _ in trials], values)
+            seals = [seal for _, _, seal in candidates + trials]
+            chosen = choose(rule, values, used, before)
+            who = None if chosen is None else candidates[chosen][0]
             records.append(
                 {
                     "cell": cell.names,
                     "rule": rule,
                     "weights": used,
-                    "selected": None if chosen is None else block.candidates[chosen],
-                    "score": None if chosen is None else score(candidates[chosen], used),
+                    "selected": who and who.candidate,
+                    "expansion": who and who.expansion,
+                    "score": None if chosen is None else score(values[chosen], used),
                     "made_from": files.digest_of_seals([*seals, *of_original]),
                 }
             )

@@ -8,6 +8,9 @@ from typing import Any
 Value = bool | int | float | str
 Hyperparameters = dict[str, Value]
 
+EXPANSION = "expansion"
+"""What a candidate's own expansion is called among its hyperparameters, where it is chosen among several."""
+
 
 def canonical(hyperparameters: Mapping[str, Any]) -> Hyperparameters:
     """One form for each candidate: names sorted, 10.0 written as 10."""
@@ -42,6 +45,16 @@ def candidate_name(hyperparameters: Mapping[str, Value]) -> str:
     """The file name of a candidate without its ending, for instance `alpha=10,gamma_over_alpha=0.5`."""
     pairs = canonical(hyperparameters).items()
     return ",".join(f"{name}={_text(value)}" for name, value in pairs) or "default"
+
+
+def own_of(hyperparameters: Mapping[str, Value]) -> Hyperparameters:
+    """The method's own: without an expansion that stands among them."""
+    return {name: value for name, value in hyperparameters.items() if name != EXPANSION}
+
+
+def setting_in(name: str, hyperparameter: str) -> str | None:
+    """What a candidate's name says of a hyperparameter; None where it says nothing."""
+    return dict(pair.partition("=")[::2] for pair in name.split(",")).get(hyperparameter)
 
 
 def _text(value: Value) -> str:

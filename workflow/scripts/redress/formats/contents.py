@@ -123,11 +123,14 @@ class DeletionSet:
     """int64 (|S_f|,), in the order in which somebody found them."""
     scores: np.ndarray | None = None
     """Of a grown set the ranking it came from, float32 (N,): the higher, the likelier manipulated."""
+    compared_on: np.ndarray | None = None
+    """Of a set on trial, the samples of S_f that candidates are compared on: those held out from it, or all
+    of S_f where that is too small to hold any out. int64."""
 
     def save(self, identity: Identity, about: Mapping[str, Any]) -> None:
-        arrays = {"indices": self.indices}
-        if self.scores is not None:
-            arrays["scores"] = self.scores
+        optional = {"scores": self.scores, "compared_on": self.compared_on}
+        given = {name: array for name, array in optional.items() if array is not None}
+        arrays = {"indices": self.indices, **given}
         files.save_arrays(identity.path("deletion_set"), arrays, about, identity)
 
     @classmethod
@@ -137,7 +140,12 @@ class DeletionSet:
             discovery=identity.discovery, share=identity.share, expansion=identity.expansion
         )
         arrays, about = files.load_arrays(identity.path("deletion_set"), identity)
-        return cls(arrays["indices"], arrays.get("scores")), about["seal"]
+        return cls(arrays["indices"], arrays.get("scores"), arrays.get("compared_on")), about["seal"]
+
+    @property
+    def looked_at(self) -> np.ndarray:
+        """Samples of which the predictions of models made on this set are kept: int64."""
+        return self.indices if self.compared_on is None else self.compared_on
 
 
 def check_samples(indices: np.ndarray, samples: int, what: str) -> np.ndarray:
@@ -175,7 +183,7 @@ class Predictions:
 
     validation: np.ndarray
     deletion: np.ndarray
-    """On S_f, in its order; none of an original model, which knows no S_f."""
+    """On `DeletionSet.looked_at`, in its order; none of an original model, which knows no S_f."""
     probes: tuple[np.ndarray, ...]
     about: Mapping[str, Any]
     diverged: bool = False

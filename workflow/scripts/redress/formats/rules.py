@@ -29,6 +29,12 @@ def score(values: Values, weights: Mapping[str, float]) -> float | None:
     return sum(weight * value for weight, value in parts if value is not None)
 
 
+def on_trial(trials: Sequence[Values], candidates: Sequence[Values]) -> list[Values]:
+    """What candidates are compared by that were made on trial, too: nothing where either model diverged."""
+    pairs = zip(trials, candidates, strict=True)
+    return [trial if one[FIRST_TIE] is not None else dict.fromkeys(trial) for trial, one in pairs]
+
+
 def takes(rule: str, keyword: str) -> bool:
     """Whether a rule has to be told `weights`, `original` or `healed`."""
     return keyword in signature(load("selections", rule).key).parameters

@@ -11,7 +11,15 @@ import jsonschema
 import yaml
 
 from redress import plugins
-from redress.formats.candidates import candidate_name, canonical_number, expand
+from redress.formats.candidates import (
+    EXPANSION,
+    Hyperparameters,
+    candidate_name,
+    canonical,
+    canonical_number,
+    expand,
+    own_of,
+)
 from redress.formats.errors import BadInputError
 from redress.formats.identity import PLAIN
 from redress.formats.rules import ORACLE
@@ -229,6 +237,20 @@ def check_settings(
             raise ConfigError([*path, key], f"is missing: {parameter.allowed}")
 
 
+def expansions_of(block: Mapping[str, Any]) -> list[str]:
+    """Who grows the deletion sets of a method's block; PLAIN for nobody."""
+    given = block.get("expansion") or PLAIN
+    return [given] if isinstance(given, str) else list(given)
+
+
+def candidates_of(block: Mapping[str, Any]) -> list[Hyperparameters]:
+    """What a method's block lets choose among: its grid, and its expansions where they are several."""
+    grid, expansions = expand(block["grid"]), expansions_of(block)
+    if len(expansions) == 1:
+        return grid
+    return [canonical({**candidate, EXPANSION: one}) for one in expansions for candidate in grid]
+
+
 def check_method(name: str, block: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     """Raise ConfigError unless the method exists, runs on what `config` has, and its grid holds candidates
     it can run, each once."""
@@ -242,7 +264,7 @@ def check_method(name: str, block: Mapping[str, Any], config: Mapping[str, Any])
     discoveries = block.get("discovery", [])
     for key, package, given in (
         ("maker", "originals", [block["maker"]] if "maker" in block else []),
-        ("expansion", "expansions", [block["expansion"]] if "expansion" in block else []),
+        ("expansion", "expansions", expansions_of(block)),
         ("discovery", "discoveries", [discoveries] if isinstance(discoveries, str) else discoveries),
     ):
         for one in given:
@@ -258,9 +280,14 @@ def check_method(name: str, block: Mapping[str, Any], config: Mapping[str, Any])
     grid_path = [*path, "grid"]
     parameters = signatures.keywords("methods", use, "unlearn")
     defaults = signatures.defaults(parameters)
+    if EXPANSION in parameters:
+        problem = (
+            f"methods/{use}.py takes a keyword `{EXPANSION}`, which is a key of its block: call it otherwise"
+        )
+        raise ConfigError(path, problem)
     seen: set[str] = set()
-    for candidate in expand(block["grid"]):
-        check_settings(grid_path, candidate, parameters)
+    for candidate in candidates_of(block):
+        check_settings(grid_path, own_of(candidate), parameters)
         for name in of_maker:
             theirs = {**_makers_defaults(needed), **config["originals"][maker]}[name]
             if (own := {**defaults, **candidate}[name]) != theirs:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,8 +15,8 @@ from typing import Any
 from redress import plugins
 from redress.adversary.act import manipulation as manipulation_of
 from redress.adversary.manipulation import Manipulation
-from redress.formats.block import Block
-from redress.formats.candidates import Hyperparameters, candidate_name, expand
+from redress.formats.block import TRIAL, Block
+from redress.formats.candidates import EXPANSION, Hyperparameters, candidate_name, expand, own_of, setting_in
 from redress.formats.description import Description
 from redress.formats.identity import (
     OF_BOUND,
@@ -24,14 +25,13 @@ from redress.formats.identity import (
     OF_IMPORTANCE,
     OF_ORIGINAL,
     OF_RUN,
-    PLAIN,
     WHOLE,
     Identity,
 )
 from redress.formats.measures import STANDARD
 from redress.formats.recipe import Recipe
 from redress.plan import checks, signatures
-from redress.plan.checks import ConfigError
+from redress.plan.checks import ConfigError, candidates_of, expansions_of
 from redress.plan.overviews import Overview, overviews
 from redress.plan.sources import fingerprint
 from redress.plugins import load
@@ -76,6 +76,13 @@ class CandidateGroup:
             return [pattern]
         return [pattern.replace("{candidate}", candidate) for candidate in self.candidates]
 
+    @property
+    def candidate(self) -> str:
+        """A regular expression that of a method's candidates only those match that are of its expansion."""
+        if setting_in(self.candidates[0], EXPANSION) is None:
+            return "[^/]+"
+        return f"([^/]+,)?{EXPANSION}={re.escape(self.expansion)}(,[^/]+)?"
+
     def log(self, pattern: str) -> str:
         """The log of a job, which has the wildcards of its outputs."""
         name = "{candidate}" if self.one_per_job else self.rule
@@ -96,9 +103,9 @@ class Experiment:
 
     @cached_property
     def _candidates(self) -> dict[str, dict[str, Hyperparameters]]:
-        """By method, then by name, in grid order."""
+        """By method, then by name, in grid order; of several expansions that of the first one first."""
         return {
-            method: {candidate_name(candidate): candidate for candidate in expand(block["grid"])}
+            method: {candidate_name(candidate): candidate for candidate in candidates_of(block)}
             for method, block in self._config["methods"].items()
         }
 
@@ -208,9 +215,21 @@ class Experiment:
         """Whose original models a method starts from."""
         return self._config["methods"][method].get("maker") or self.makers[0]
 
-    def expansion_of(self, method: str) -> str:
-        """Who grows the deletion sets of a method; PLAIN for nobody."""
-        return self._config["methods"][method].get("expansion") or PLAIN
+    def expansions_of(self, method: str) -> list[str]:
+        """Who grows the deletion sets of a method, PLAIN for nobody; several are chosen among."""
+        return expansions_of(self._config["methods"][method])
+
+    def expansion_of(self, method: str) -> str | tuple[str, ...]:
+        """The same as a block says it."""
+        one, *more = self.expansions_of(method)
+        return (one, *more) if more else one
+
+    @cached_property
+    def trials(self) -> list[str]:
+        """The deletion sets from which a part is held out, by the names of discoveries."""
+        choosing = [method for method in self.methods if len(self.expansions_of(method)) > 1]
+        known = dict.fromkeys(name for method in choosing for name in self.discoveries_of(method))
+        return [f"{name}{TRIAL}" for name in known]
 
     def discoveries_of(self, method: str) -> list[str]:
         """Whose deletion sets a method runs on."""
@@ -239,31 +258,39 @@ class Experiment:
         Results are one file per candidate, so it matters to no result in which group a candidate stands.
         """
         for method, block in self._config["methods"].items():
-            names, size = tuple(self.candidates(method)), block["candidates_per_job"]
-            place = (
-                method,
-                self.maker_of(method),
-                self.expansion_of(method),
-                tuple(self.discoveries_of(method)),
-            )
-            if size == 1:
-                yield CandidateGroup(f"unlearn_{method}", *place, names, one_per_job=True)
-                continue
-            parts = [names[start : start + size] for start in range(0, len(names), size)]
-            for number, part in enumerate(parts, 1):
-                suffix = f"_{number}" if len(parts) > 1 else ""
-                yield CandidateGroup(f"unlearn_{method}{suffix}", *place, part, one_per_job=False)
+            size, expansions = block["candidates_per_job"], self.expansions_of(method)
+            several = len(expansions) > 1
+            for expansion in expansions:
+                rule = f"unlearn_{method}" + (f"__{expansion}" if several else "")
+                discoveries = self.discoveries_of(method)
+                if several:
+                    discoveries += [f"{discovery}{TRIAL}" for discovery in discoveries]
+                place = method, self.maker_of(method), expansion, tuple(discoveries)
+                names = tuple(
+                    name
+                    for name in self.candidates(method)
+                    if not several or setting_in(name, EXPANSION) == expansion
+                )
+                if size == 1:
+                    yield CandidateGroup(rule, *place, names, one_per_job=True)
+                    continue
+                parts = [names[start : start + size] for start in range(0, len(names), size)]
+                for number, part in enumerate(parts, 1):
+                    suffix = f"_{number}" if len(parts) > 1 else ""
+                    yield CandidateGroup(f"{rule}{suffix}", *place, part, one_per_job=False)
 
-    def importances(self, method: str, candidates: Iterable[str] | None = None) -> list[tuple[str, str]]:
-        """The shared importances that `candidates` (default: all) of a method need.
+    def importances(
+        self, method: str, expansion: str, candidates: Iterable[str] | None = None
+    ) -> list[tuple[str, str]]:
+        """The shared importances that `candidates` (default: all) of a method need on sets of an expansion.
 
         As pairs of a file in importances/ and what it is taken over: WHOLE, or a pattern of one deletion set.
         """
         known = self.candidates(method)
         use = self._use("methods", method)
         wanted = known if candidates is None else candidates
-        needed = (pair for name in wanted for pair in signatures.importances_of(use, known[name]))
-        cell = f"{self.expansion_of(method)}/{{discovery}}/{{share}}"
+        needed = (pair for name in wanted for pair in signatures.importances_of(use, own_of(known[name])))
+        cell = f"{expansion}/{{discovery}}/{{share}}"
         return list(dict.fromkeys((name, WHOLE if over == WHOLE else cell) for name, over in needed))
 
     def figures(self) -> dict[str, tuple[str, str] | Overview]:
@@ -361,6 +388,10 @@ class Experiment:
         settings = self._discovery(cell.dataset, name)
         return self.arguments(cell, *OF_DELETION_SET, uses=uses, settings=settings)
 
+    def withhold_job(self, cell: Identity) -> str:
+        """What withhold.py is told."""
+        return self.arguments(cell, *OF_DELETION_SET, uses=self._uses(cell))
+
     def expand_job(self, cell: Identity) -> str:
         """What expand.py is told."""
         name = str(cell.expansion)
@@ -422,6 +453,10 @@ class Experiment:
         used = {name: self._use("discoveries", name) for name in self.discoveries}
         folds = [name for name, use in used.items() if use == "held_out"]
         whole = [name for name, use in used.items() if use == "uniform"]
+        for method in self.methods:
+            if len(self.expansions_of(method)) > 1:
+                problem = "the judge is tried on methods that choose among no expansions: name one"
+                raise ConfigError(("methods", method, "expansion"), problem)
         if not folds or not whole:
             problem = "the judge is tried on a block `uniform` and one with `use: held_out` for each fold"
             raise ConfigError(("discoveries",), problem)

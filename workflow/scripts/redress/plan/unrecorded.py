@@ -13,7 +13,7 @@ from typing import Any
 
 from redress.formats import files
 from redress.formats.errors import DamagedFileError
-from redress.formats.identity import Identity
+from redress.formats.identity import PLAIN, Identity
 
 RECORDS = ".snakemake/metadata"
 
@@ -45,8 +45,9 @@ def unlike(results: Iterable[Result]) -> Iterator[str]:
         if found is None or not _is_made_by(found, made_by(identity)):
             yield path
             continue
+        before = identity.having(expansion=PLAIN) if kind == "deletion_set" else identity
         inputs = {
-            identity.path(one): seal for one, seal in found.get("made_from", {}).items() if one in OF_FILES
+            before.path(one): seal for one, seal in found.get("made_from", {}).items() if one in OF_FILES
         }
         if any((about(one) or {}).get("seal") != seal for one, seal in inputs.items()):
             yield path

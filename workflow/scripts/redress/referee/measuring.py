@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from redress.formats import files
-from redress.formats.block import Block
+from redress.formats.block import Block, Place
 from redress.formats.candidates import candidate_name
 from redress.formats.contents import DeletionSet, Predictions, TrainingView, Truth
 from redress.formats.errors import DamagedFileError
 from redress.formats.identity import COLUMNS, PLAIN, Identity
 from redress.formats.measures import Known, Measure, accuracy
-from redress.formats.rules import choose, takes
+from redress.formats.rules import choose, on_trial, takes
 from redress.referee.attack import UNHARMED, attack_on
 
-COSTS = ("unlearn_seconds", "preparation_seconds", "peak_memory_mb", "device")
+COSTS = ("unlearn_seconds", "preparation_seconds", "trial_seconds", "peak_memory_mb", "device")
 OF_DISCOVERY = ("removal_train_discovered", "removal_train_undiscovered")
 """Measures that ask who was found: nobody was looking for a bound."""
 HEALED = "healed S_f"
@@ -39,7 +39,6 @@ class Referee:
         weights = files.about_of(original.path("original"))["seal"]
         self._of_run = {"pictures": about["seal"], **self._truth.act}
         self._seals = {**self._of_run, "original": weights}
-        self._candidates: dict[Identity, str] = {}
         self._sets: dict[str, tuple[np.ndarray, str]] = {}
 
     @property
@@ -68,25 +67,28 @@ class Referee:
         about = {"seconds": predictions.about["train_seconds"], "seal": predictions.about["seal"]}
         return {**record, **unasked, "bound": bound, **about}
 
-    def seals_of(self, cell: Identity, candidates: Iterable[str], rule: str) -> Iterator[str]:
-        """Seals of what `rule` selected by: these candidates, which have been measured, and perhaps M_o."""
-        for name in candidates:
-            yield self._candidates[cell.having(candidate=name)]
+    def seals_of(self, candidates: Iterable[Record], rule: str) -> Iterator[str]:
+        """Seals of what `rule` selected by: these candidates and perhaps M_o."""
+        for one in candidates:
+            yield one["seal"]
         if takes(rule, "original"):
             yield self._of_original.about["seal"]
+
+    def of_candidates(self, places: Iterable[Place]) -> list[Record]:
+        """The records of all candidates, in order."""
+        return [self.of_candidate(place, name) for place, names in places for name in names]
 
     def of_candidate(self, cell: Identity, candidate: str) -> Record:
         """The record of a candidate of the deletion set that `cell` names."""
         identity = cell.having(candidate=candidate)
         predictions = Predictions.load("candidate", identity)
-        self._candidates[identity] = predictions.about["seal"]
         hyperparameters = predictions.about["hyperparameters"]
         if candidate_name(hyperparameters) != candidate:
             raise DamagedFileError(identity.path("candidate"), f"has the hyperparameters {hyperparameters}")
         path = cell.path("deletion_set")
         if path not in self._sets:
             found, seal = DeletionSet.load(cell)
-            self._sets[path] = found.indices, seal
+            self._sets[path] = found.looked_at, seal
         deletion, seal = self._sets[path]
         predictions.check_made_from("candidate", identity, {**self._seals, "deletion_set": seal})
         self._check_device(identity.path("candidate"), predictions)
@@ -169,6 +171,9 @@ def measure_all(
 ) -> Record:
     """Records of M_o, of `bounds`, of grown deletion sets and of all candidates, and which were selected.
 
+    Candidates that are chosen among several expansions are compared, by any rule, by their trials; what is
+    recorded is of the models made on all of S_f.
+
     `selected` and `oracle` are positions in `candidates`, as are `first`, the first candidate of the set, and
     what each of `rules` would have chosen.
     """
@@ -179,28 +184,31 @@ def measure_all(
     selected = []
     for block in blocks:
         for cell in block.cells(original):
-            first, names, selection = len(candidates), block.candidates, chosen.get(cell)
-            if selection is None or selection["selected"] not in (None, *names):
+            first, selection = len(candidates), chosen.get(cell)
+            if selection is None or selection["selected"] not in (None, *block.candidates):
                 raise DamagedFileError(
                     original.path("selection"), f"belongs to another experiment: {cell.names}"
                 )
-            candidates += [referee.of_candidate(cell, name) for name in names]
-            if selection["made_from"] != files.digest_of_seals(
-                referee.seals_of(cell, names, selection["rule"])
-            ):
+            tried, trials = (referee.of_candidates(places(cell)) for places in (block.places, block.trials))
+            seals = referee.seals_of(tried + trials, selection["rule"])
+            if selection["made_from"] != files.digest_of_seals(seals):
                 raise DamagedFileError(
                     original.path("selection"), f"was made from other candidates: {cell.names}"
                 )
+            for one, trial in zip(tried, trials, strict=bool(trials)):
+                one["trial_seconds"] = trial["unlearn_seconds"] - trial["preparation_seconds"]
+            candidates += tried
             known = [at for at in range(first, len(candidates)) if candidates[at][ORACLE_BY] is not None]
-            tried = candidates[first:]
-            healed = [one[HEALED] for one in tried]
-            by_rule = {rule: choose(rule, tried, selection["weights"], of_original, healed) for rule in rules}
+            compared = on_trial(trials, tried) if trials else tried
+            healed = [one[HEALED] for one in compared]
+            told = selection["weights"], of_original, healed
+            by_rule = {rule: choose(rule, compared, *told) for rule in rules}
             name = selection["selected"]
             selected.append(
                 {
                     "first": first,
-                    "tried": len(names),
-                    "selected": None if name is None else first + names.index(name),
+                    "tried": len(tried),
+                    "selected": None if name is None else first + block.candidates.index(name),
                     "score": selection["score"],
                     "oracle": max(known, key=lambda at: candidates[at][ORACLE_BY], default=None),
                     "rules": {rule: None if at is None else first + at for rule, at in by_rule.items()},

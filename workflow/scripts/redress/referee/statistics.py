@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from redress.formats.identity import PLAIN
 from redress.formats.measures import Measure
 from redress.referee.attack import FAILED
 
@@ -129,7 +130,7 @@ class Compared:
     makers: Mapping[str, str]
     """Whose original each method starts from, in the order of config."""
     expansions: Mapping[str, Any]
-    """Who grew its deletion sets; NaN for nobody."""
+    """Who grew its deletion sets; NaN for nobody. Of several it is joined by `+`, with PLAIN for nobody."""
     discoveries: Mapping[str, frozenset[str]]
     """Whose deletion sets it runs on."""
     originals: Sequence[str]
@@ -143,7 +144,10 @@ class Compared:
         used = {*candidates["maker"], *selected["maker"]}
         return cls(
             makers=dict(first["maker"]),
-            expansions=dict(first["expansion"]),
+            expansions={
+                str(method): _joined(list(own.unique()))
+                for method, own in candidates.groupby("method", sort=False)["expansion"]
+            },
             discoveries={
                 str(method): frozenset(own)
                 for method, own in selected.groupby("method", sort=False)["discovery"]
@@ -180,6 +184,13 @@ class Compared:
         """What lines are compared with, `original` and `eu` if there is one: where in `lines` it is."""
         eu = {"eu": [self.lines.index("eu")] * len(self.lines)} if "eu" in self.makers else {}
         return {"original": self.own_originals, **eu}
+
+
+def _joined(expansions: Sequence[Any]) -> Any:
+    """One name for what a method chooses among."""
+    if len(expansions) == 1:
+        return expansions[0]
+    return "+".join(PLAIN if pd.isna(one) else one for one in expansions)
 
 
 @dataclass(frozen=True)
@@ -422,8 +433,12 @@ def _share_of(bound: pd.DataFrame, product: Tabled, compared: Compared) -> Table
 
 
 def grid_seconds(unlearned: pd.DataFrame) -> pd.DataFrame:
-    """Seconds of all candidates of a deletion set, by (cell, method, seed); what they share counts once."""
+    """Seconds of all candidates of a deletion set, by (cell, method, seed), and of their trials.
+
+    What candidates share counts once: of several expansions, whose statistics of S_f differ, the dearest.
+    """
     alone = unlearned["unlearn_seconds"] - unlearned["preparation_seconds"]
+    alone = alone.add(unlearned["trial_seconds"].astype(float), fill_value=0)
     groups = unlearned.assign(alone=alone).groupby([*CELL, "method", "maker", "seed"], sort=False)
     seconds = groups["alone"].sum() + groups["preparation_seconds"].max()
     return seconds.rename("grid_seconds").reset_index()

@@ -17,7 +17,7 @@ RULES = {
 }
 """What a rule picks by; others are called by their names."""
 
-CELL = ["manipulation", "n_manipulated", "maker", "discovery", "expansion", "method", "deletion_fraction"]
+CELL = ["manipulation", "n_manipulated", "maker", "discovery", "method", "deletion_fraction"]
 
 
 def name_of(rule: str) -> str:

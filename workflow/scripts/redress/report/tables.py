@@ -21,6 +21,8 @@ OF_BOUND = ("dataset", "model", "manipulation", "n_manipulated", "seed", "maker"
 RULE_NAMES = (*(name for name in NAMES if name != "model"), "method", "deletion_fraction")
 RULE_MEASURES = ("validation_accuracy", "deletion_change", "removal_test", "removal_train", "utility_test")
 
+SECONDS = ("unlearn_seconds", "preparation_seconds", "trial_seconds")
+
 KEPT_OF_ORACLE = ("hyperparameters", "removal_test", "utility_test")
 
 NOT_APPLYING = "{measure} does not apply to {dataset}, {manipulation}"
@@ -49,7 +51,7 @@ def selected_row(selection: Record, candidates: Sequence[Record], measures: Sequ
     chosen, oracle = selection["selected"], selection["oracle"]
     row = candidate_row(candidates[selection["first"] if chosen is None else chosen], measures)
     if chosen is None:
-        row |= dict.fromkeys(("hyperparameters", "unlearn_seconds", "preparation_seconds", *measures))
+        row |= dict.fromkeys(("hyperparameters", *SECONDS, *measures))
     best = {} if oracle is None else candidate_row(candidates[oracle], measures)
     return {
         **row,
@@ -70,7 +72,7 @@ def rule_rows(selection: Record, candidates: Sequence[Record]) -> Iterator[Row]:
         chosen = {} if at is None else candidates[at]
         own = _product(chosen)
         yield {
-            **{name: candidates[first][name] for name in RULE_NAMES},
+            **{name: (chosen or candidates[first])[name] for name in RULE_NAMES},
             "rule": rule,
             "hyperparameters": json.dumps(chosen["hyperparameters"], sort_keys=True) if chosen else None,
             **{name: chosen.get(name) for name in RULE_MEASURES},

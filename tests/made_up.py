@@ -131,6 +131,7 @@ class Run:
             **place,
             **found,
             **dict(zip(("unlearn_seconds", "preparation_seconds"), spent, strict=True)),
+            "trial_seconds": None,
             "peak_memory_mb": None,
             "attack": "failed" if self.failed(place) else "took",
             "deletion_size": None if share is None else round(share * place["n_manipulated"]),

@@ -35,6 +35,7 @@ COLUMNS = [
     "attack_success_rate",
     "unlearn_seconds",
     "preparation_seconds",
+    "trial_seconds",
     "peak_memory_mb",
     "device",
     "attack",

@@ -25,8 +25,8 @@ GRID = [{"steps": 1}, {"steps": 2}]
 
 
 def select(name):
-    selections = [{"cell": tiny.CELL.having(method="other").names, "selected": "x"}]
-    selections.append({"cell": CELL.names, "selected": name})
+    selections = [{"cell": tiny.CELL.having(method="other").names, "selected": "x", "expansion": "none"}]
+    selections.append({"cell": CELL.names, "selected": name, "expansion": "none"})
     files.write_json(CELL.path("selection"), {"selections": selections}, CELL.original)
 
 

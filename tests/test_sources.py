@@ -21,6 +21,7 @@ JOBS = {
     "examples.py": ["redress/plugins/manipulations/poison.py"],
     "train.py": [*TRAINING, "redress/plugins/originals/standard.py"],
     "discover.py": ["redress/plugins/discoveries/uniform.py"],
+    "withhold.py": [],
     "expand.py": TRAINING,
     "importance.py": [*TRAINING, "redress/plugins/importances/fisher_batch.py"],
     "unlearn.py": [*TRAINING, "redress/plugins/methods/scrub.py"],

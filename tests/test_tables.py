@@ -47,6 +47,7 @@ def record(method="ssd", hyperparameters=None, **changes):
         **measured,
         "unlearn_seconds": 2.0,
         "preparation_seconds": 0.5,
+        "trial_seconds": None,
         "peak_memory_mb": 100.0,
         "device": "cpu",
         "attack": "took",

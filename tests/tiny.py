@@ -236,8 +236,9 @@ class Results:
         identity = ORIGINAL.having(bound=name)
         Predictions(np.array(validation), np.empty(0), probes, about).save("bound", identity)
 
-    def deletion_set(self, indices, cell=CELL):
-        DeletionSet(np.array(indices)).save(cell, {})
+    def deletion_set(self, indices, cell=CELL, compared_on=None):
+        held_out = None if compared_on is None else np.array(compared_on)
+        DeletionSet(np.array(indices), compared_on=held_out).save(cell, {})
 
     def candidate(
         self,
@@ -255,6 +256,7 @@ class Results:
             "hyperparameters": values,
             "deletion_size": len(deletion),
             "unlearn_seconds": 2.5,
+            "preparation_seconds": 0.5,
             "device": device,
             "provenance": PROVENANCE,
             "made_from": {**self.made_from, "deletion_set": self.seal("deletion_set", cell), **made_from},

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from redress.developer.task import Growth
 from redress.developer.training_set import TrainingSet, normaliser, pictures, training_set
 from redress.formats import files
 from redress.formats.alterations import View
@@ -112,6 +113,13 @@ class Bench:
     def looked_at(self) -> Tensor:
         """The samples of S_f of which predictions are wanted."""
         return torch.tensor(self._found.looked_at, device=self.device)
+
+    def growth(self) -> Growth | None:
+        """How that deletion set was grown; None of one as found."""
+        found, scores = self._found.found, self._found.scores
+        if found is None or scores is None:
+            return None
+        return Growth(torch.tensor(found, device=self.device), torch.tensor(scores, device=self.device))
 
     @property
     def compared_on(self) -> np.ndarray | None:

@@ -124,6 +124,7 @@ class CandidateJob:
             device=bench.device,
             new_model=bench.new_model,
             importances={key: dict(self._importances[key]) for key in needed},
+            growth=bench.growth(),
         )
 
 

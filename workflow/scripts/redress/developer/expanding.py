@@ -65,7 +65,7 @@ def expand(
         "made_from": bench.seals,
         "provenance": provenance,
     }
-    grown = DeletionSet(indices, scores, bench.compared_on)
+    grown = DeletionSet(indices, scores, bench.compared_on, deletion.cpu().numpy())
     grown.save(identity, about)
     write_suspects(identity, Evidence(known), grown, bench.classes)
     return len(deletion), len(indices)

@@ -13,6 +13,18 @@ from redress.formats.seeds import seed_for
 
 
 @dataclass(frozen=True, eq=False)
+class Growth:
+    """How a deletion set was grown."""
+
+    found: Tensor
+    """Indices of S_f before, int64."""
+
+    scores: Tensor
+    """The ranking that it was grown by, of every training sample, float32 (N,): the higher, the likelier
+    manipulated."""
+
+
+@dataclass(frozen=True, eq=False)
 class Task:
     """One unlearning problem as the developer sees it (Goel et al. 2024, section 2.1).
 
@@ -45,6 +57,9 @@ class Task:
 
     importances: Mapping[tuple[str, str], dict[str, Tensor]]
     """Shared importances of M_o by (name, `training_set` or `deletion_set`): parameter names to tensors."""
+
+    growth: Growth | None = None
+    """How S_f was grown; None where nobody grew it."""
 
     @property
     def samples(self) -> Tensor:

@@ -126,9 +126,11 @@ class DeletionSet:
     compared_on: np.ndarray | None = None
     """Of a set on trial, the samples of S_f that candidates are compared on: those held out from it, or all
     of S_f where that is too small to hold any out. int64."""
+    found: np.ndarray | None = None
+    """Of a grown set, the samples that it was grown from: int64."""
 
     def save(self, identity: Identity, about: Mapping[str, Any]) -> None:
-        optional = {"scores": self.scores, "compared_on": self.compared_on}
+        optional = {"scores": self.scores, "compared_on": self.compared_on, "found": self.found}
         given = {name: array for name, array in optional.items() if array is not None}
         arrays = {"indices": self.indices, **given}
         files.save_arrays(identity.path("deletion_set"), arrays, about, identity)
@@ -140,7 +142,7 @@ class DeletionSet:
             discovery=identity.discovery, share=identity.share, expansion=identity.expansion
         )
         arrays, about = files.load_arrays(identity.path("deletion_set"), identity)
-        return cls(arrays["indices"], arrays.get("scores"), arrays.get("compared_on")), about["seal"]
+        return cls(**arrays), about["seal"]
 
     @property
     def looked_at(self) -> np.ndarray:

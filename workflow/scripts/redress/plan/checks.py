@@ -276,6 +276,9 @@ def check_method(name: str, block: Mapping[str, Any], config: Mapping[str, Any])
     if needed and config["originals"][maker].get("use", maker) != needed:
         problem = f"{use} runs on original models made by {needed}: name a block of `originals` that uses it"
         raise ConfigError([*path, "maker"], problem)
+    if signatures.constant("methods", use, "NEEDS_EXPANSION") and PLAIN in expansions_of(block):
+        problem = f"{use} runs on grown deletion sets: name blocks of `expansions`, and not `{PLAIN}`"
+        raise ConfigError([*path, "expansion"], problem)
     of_maker = signatures.constant("methods", use, "OF_MAKER", [])
     grid_path = [*path, "grid"]
     parameters = signatures.keywords("methods", use, "unlearn")

@@ -39,6 +39,7 @@ def tables(
         names = {"discovery": None, "expansion": None, **names}
         names |= {**scenario, "maker": maker, "method": method, "seed": seed, "deletion_fraction": share}
         times = dict(zip(("unlearn_seconds", "preparation_seconds"), duration, strict=True))
+        times |= {"trial_seconds": math.nan}
         found = {**dict.fromkeys(STANDARD, math.nan), **dict(zip(columns, measured, strict=True))}
         attack = "failed" if seed in failed else "took"
         return {**names, **found, "validation_accuracy": alive, **times, "attack": attack}

@@ -186,9 +186,7 @@ def inputs_of_candidates(method, expansion, candidates=None):
         filled(PLACES["deletion_set"], **deletion),
         *(
             filled(PLACES["importance"], importance=importance, over=over, **original)
-            for importance, over in experiment.importances(
-                method, expansion, candidates
-            )
+            for importance, over in experiment.importances(method, expansion, candidates)
         ),
     ]
 

@@ -25,6 +25,18 @@ def corrected(tmp_path_factory):
     return project
 
 
+GROWN = """
+expansions:
+  neighbours: {recall: 0.5}
+"""
+
+
+def table(path):
+    """The rows of a CSV."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def network(weights):
     """The owner's network with these weights, loaded as its owner would."""
     model = train.SmallNet()
@@ -58,10 +70,8 @@ def test_the_repaired_weights_are_repaired_and_the_verdict_says_so(corrected):
     assert triggered[0] < 0.1 < 0.6 < triggered[1]
     assert clean[1] > clean[0] - 0.05
     assert verdict["status"] in ("repaired", "partly repaired")
-    with (brought / "truth.csv").open(encoding="utf-8") as file:
-        truth = {row["id"]: int(row["true_label"]) for row in csv.DictReader(file)}
-    with (brought / "bad.csv").open(encoding="utf-8") as file:
-        listed = {row["id"] for row in csv.DictReader(file)}
+    truth = {row["id"]: int(row["true_label"]) for row in table(brought / "truth.csv")}
+    listed = {row["id"] for row in table(brought / "bad.csv")}
     missed = [int(name[-8:-4]) for name in truth.keys() - listed]
     assert len(missed) == train.POISONED - train.FOUND
     healed = accuracy(models[1], train.stamped(pictures[missed]), labels[missed])
@@ -83,8 +93,64 @@ def test_what_comes_out_says_where_it_comes_from_and_nothing_brought_was_changed
     assert written == kept
     assert all((tmp_path / one).read_bytes() == (brought / one).read_bytes() for one in written)
     assert {path.name for path in results.iterdir()} >= {
-        *("report.html", "MODEL_CARD.md", "verdict.json", "candidates.csv", "heldout.csv")
+        *("report.html", "MODEL_CARD.md", "verdict.json", "candidates.csv", "heldout.csv", "suspects.csv")
     }
+
+
+@pytest.mark.slow
+def test_suspects_are_those_that_nobody_found_and_confirmed_ones_run_what_follows_the_list(
+    corrected, tmp_path
+):
+    brought = corrected.folder / "data/correct-example"
+    results = corrected.folder / "results/corrections/digits"
+    truth = {row["id"] for row in table(brought / "truth.csv")}
+    listed = {row["id"] for row in table(brought / "bad.csv")}
+    suspects = table(results / "suspects.csv")
+    assert len(suspects) == 200
+    assert not listed & {row["id"] for row in suspects}
+    first = [row for row in suspects if int(row["rank"]) <= train.POISONED - train.FOUND]
+    assert sum(row["id"] in truth for row in first) > 0.9 * len(first)
+    assert (corrected.folder / first[0]["path"]).is_file()
+    said = json.loads((results / "verdict.json").read_text())["suspects"]
+    assert said["bad_samples_in_all"]["low"] < train.POISONED < said["bad_samples_in_all"]["high"]
+    assert said["fold_recall"] > 0.9
+    assert first[0]["id"] in (results / "report.html").read_text(encoding="utf-8")
+
+    project = corrected.duplicate(tmp_path / "project")
+    bad = project.folder / "data/correct-example/bad.csv"
+    with bad.open("a", encoding="utf-8") as file:
+        file.writelines(f"{row['id']},\n" for row in first[:5])
+    planned = project.planned("correct", "--configfile", CONFIG)
+    assert not {"ingest_digits", "prepare"} & planned.keys()
+    assert {"folds_digits": 1, "expand": 1, "repair_digits": 1, "list_suspects_digits": 1}.items() <= (
+        planned.items()
+    )
+
+
+@pytest.mark.slow
+def test_a_method_may_run_on_lists_that_were_grown_without_what_is_held_out(corrected, tmp_path):
+    project = corrected.duplicate(tmp_path / "project")
+    text = (ROOT / CONFIG).read_text().partition("  eu: {}")[0]
+    method = "  npo: {expansion: neighbours, grid: {learning_rate: 0.002, steps: 50}}\n"
+    (project.folder / "grown.yaml").write_text(f"{text}{method}{GROWN}")
+    project.snakemake("correct", "--configfile", "grown.yaml")
+    original = project.folder / "results/runs/digits/brought/n40/seed0/brought"
+    for part in ("known", *(f"fold{k}" for k in range(4))):
+        given, grown = (
+            load_file(original / f"deletion_sets/{name}/{part}/1.0.safetensors")["indices"].tolist()
+            for name in ("none", "neighbours")
+        )
+        with safe_open(
+            original / f"deletion_sets/neighbours/{part}/1.0.safetensors", framework="numpy"
+        ) as file:
+            about = json.loads(json.loads(file.metadata()["redress"])["about"])
+        assert grown[: len(given)] == given
+        assert about["cut"]["known"] == len(given) == (40 if part == "known" else 30)
+        assert len(grown) > len(given)
+    with safe_open(
+        project.folder / "results/corrections/digits/repaired.safetensors", framework="numpy"
+    ) as file:
+        assert file.metadata()["method"] == "npo"
 
 
 @pytest.mark.slow

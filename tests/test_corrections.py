@@ -140,6 +140,40 @@ def test_too_few_bad_samples_give_ranks_and_no_folds():
     assert "9 bad samples are fewer than 10" in next(plan.warnings())
 
 
+# Suspects, and what grows the list
+
+
+def test_suspects_are_ranked_by_a_block_or_a_file_of_expansions_or_not_at_all():
+    plan = Corrections(config())
+    assert plan.expansions == [plan.case("mine").ranking]
+    assert plan.ranked("mine").path("deletion_set").endswith("/learned/known/1.0.safetensors")
+    own = {**config(suspects={"expansion": "near"}), "expansions": {"near": {"use": "neighbours", "k": 3}}}
+    told = Corrections(own).expand_job(Corrections(own).ranked("mine"))
+    assert '"k":3' in told.replace(" ", "")
+    none = Corrections(config(suspects={"number": 0}))
+    assert (none.suspicious, none.expansions) == ([], [])
+    assert "--training" not in none.judge_job("mine")
+
+
+def test_a_ranking_that_is_not_there_is_told_in_a_line():
+    told = refusal(suspects={"expansion": "neighbors"})
+    assert told.startswith("suspects.expansion: there is no expansions/neighbors.py, did you mean 'neighbo")
+    assert refusal(suspects={"number": -1}) == "suspects.number: -1 is out of range: at least 0"
+    with pytest.raises(ConfigError, match=r"^expansions\.near\.k: 0 is not allowed"):
+        Corrections({**config(), "expansions": {"near": {"use": "neighbours", "k": 0}}})
+    with pytest.raises(ConfigError, match=r"^methods\.npo\.expansion: expansions has no block 'near'"):
+        Corrections({**config(), "methods": {"npo": {"expansion": "near"}}})
+
+
+def test_a_method_may_run_on_grown_lists_of_which_each_is_grown_without_its_part():
+    own = {"npo": {}, "npo_grown": {"use": "npo", "expansion": "neighbours"}}
+    plan = Corrections({**config(), "methods": own, "expansions": {"neighbours": {}}})
+    blocks = [block for block in plan.blocks_of("mine") if block.method == "npo_grown"]
+    assert {block.discovery for block in blocks} == {"known", *(f"fold{k}" for k in range(5))}
+    assert {block.expansion for block in blocks} == {"neighbours"}
+    assert '"npo_grown": "neighbours"' in plan.repair_job("mine")
+
+
 # Pictures and classes
 
 

@@ -27,6 +27,7 @@ PATHS = {
     "notes": "results/truth/d/notes.json",
     **{kind: f"results/corrections/d/{kind}.json" for kind in ("shortlist", "checks", "choice", "verdict")},
     "repaired": "results/corrections/d/repaired.safetensors",
+    "suspected": "results/corrections/d/suspected.safetensors",
     "training_set": f"{RUN}/training_set.safetensors",
     "probes": f"{RUN}/probes.safetensors",
     "original": f"{RUN}/standard/original.safetensors",
@@ -42,7 +43,7 @@ PATHS = {
     "model": f"{RUN}/standard/models/ssd/uniform/0.5.safetensors",
 }
 
-OF_CORRECTION = ("case", "notes", "shortlist", "checks", "choice", "verdict", "repaired")
+OF_CORRECTION = ("case", "notes", "shortlist", "checks", "choice", "verdict", "repaired", "suspected")
 
 # The names that each kind of result has. A method's block says which expansion it runs on.
 NAMES = {

@@ -35,6 +35,8 @@ JOBS = {
     "folds.py": [],
     "probe.py": BROUGHT,
     "shortlist.py": [],
+    "choose.py": [],
+    "list_suspects.py": BROUGHT,
     "judge.py": [],
     "repair.py": [*BROUGHT, "redress/plugins/methods/npo.py"],
     "collect.py": [],

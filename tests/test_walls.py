@@ -105,7 +105,10 @@ def test_a_room_imports_no_other_than_its_arrows_lead_to(name):
 
 DEVELOPERS = [
     SCRIPTS / f"{name}.py"
-    for name in ("train", "expand", "importance", "unlearn", "selection", "save_model", "probe", "repair")
+    for name in (
+        *("train", "expand", "importance", "unlearn", "selection", "save_model"),
+        *("probe", "repair", "list_suspects"),
+    )
 ]
 
 

@@ -37,7 +37,7 @@ from redress.plan.experiment import Experiment
 TABLES = "results/tables"
 BESIDE_VERDICT = [
     PLACES["verdict"].replace("verdict.json", name)
-    for name in ("report.html", "MODEL_CARD.md", "candidates.csv", "heldout.csv")
+    for name in ("report.html", "MODEL_CARD.md", "candidates.csv", "heldout.csv", "suspects.csv")
 ]
 LOGS = RUN.replace("results/runs", "results/logs")
 ORIGINAL_LOGS = ORIGINAL.replace("results/runs", "results/logs")

@@ -1,4 +1,4 @@
-# The verdict: which candidate, whether it repaired the model, and how sure that is.
+# The verdict: whether the chosen candidate repaired the model, and how sure that is.
 rule judge:
     input:
         lambda wc: case_files(wc.dataset),
@@ -6,8 +6,10 @@ rule judge:
         PLACES["shortlist"],
         PLACES["checks"],
         PLACES["notes"],
+        lambda wc: (
+            Identity(wc.dataset).path("suspected") if wc.dataset in experiment.suspicious else []
+        ),
     output:
-        PLACES["choice"],
         PLACES["verdict"],
         BESIDE_VERDICT,
     log:

@@ -11,6 +11,7 @@ for case in experiment.cases:
             experiment.original(case).path("probes"),
         output:
             experiment.original(case).path("original"),
+            experiment.original(case).path("training_log"),
             experiment.original(case).path("predictions"),
             Identity(case).path("checks"),
         log:

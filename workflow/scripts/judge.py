@@ -1,19 +1,25 @@
-"""Choose a candidate, and say without the truth whether it repaired the model, and how sure that is."""
+"""Say without the truth whether the chosen candidate repaired the model, and how sure that is."""
 
 import argparse
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from redress.brought.listing import listing, rows_of
 from redress.formats import files
 from redress.formats.block import Block
 from redress.formats.correction import Check
+from redress.formats.errors import DamagedFileError
 from redress.formats.identity import OF_ORIGINAL, Identity
+from redress.formats.suspected import Suspected
 from redress.judge import Case, Settings, judge
 from redress.judge.reading import candidates, original_outcome
 from redress.judge.writing import headline, write
 from redress.launch.job import identity_of, log, parser, run
 from redress.report.correction import About, Correction
+from redress.report.suspected import rows, sentence, shown, summary
+from redress.report.suspected import write as write_suspects
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -24,7 +30,8 @@ def main(arguments: argparse.Namespace) -> None:
     tried, settings = [one for _, one in named], Settings(**arguments.settings)
     case, (original, _) = Case.load(name), original_outcome(identity)
     judgement = judge(case, original, tried, settings)
-    write(name, case, original, tried, judgement, settings)
+    known, suspected = suspects(place, case, arguments)
+    write(name, case, original, tried, judgement, settings, suspects=known)
     brought = files.about_of(identity.path("original"))
     about = About(
         case=name,
@@ -33,15 +40,9 @@ def main(arguments: argparse.Namespace) -> None:
         loading=loading(brought["prefix"], place.path("repaired")),
         command=arguments.command,
         styles=arguments.styles,
+        **suspected,
     )
     Correction(case, original, tried, judgement, settings, about).write()
-    taken = named[judgement.chosen] if judgement.take and judgement.chosen is not None else None
-    choice = {
-        "status": judgement.status,
-        "method": taken and taken[1].method,
-        "candidate": taken and taken[0],
-    }
-    files.write_json(place.path("choice"), choice, place)
     log.info(headline(tried, judgement))
 
 
@@ -55,6 +56,26 @@ def checks(place: Identity) -> Iterator[Check]:
     yield Check("copies of bad samples", not alike, f"{'; '.join(alike) or 'none'}{advice}")
     advice = ": their true label is the one they were trained with" if fine else ""
     yield Check("bad samples that are probably fine", not fine, f"{', '.join(fine) or 'none'}{advice}")
+
+
+def suspects(
+    place: Identity, case: Case, arguments: argparse.Namespace
+) -> tuple[Mapping[str, Any] | None, dict[str, Any]]:
+    """Write suspects.csv; what the verdict and what the page says of them."""
+    path = Path(place.path("verdict")).with_name("suspects.csv")
+    if not arguments.training:
+        write_suspects(path, [])
+        return None, {}
+    listed, about = Suspected.load(place)
+    training = listing(arguments.training, rows_of(arguments.training), arguments.classes)
+    pictures, held = files.load_arrays(place.path("pictures"), place, mapped=True)
+    if held["ids"] != files.digest_of_seals(training.ids):
+        raise DamagedFileError(place.path("pictures"), "holds other pictures than the lists")
+    table = list(rows(listed, training.ids, training.files, training.labels, arguments.classes))
+    write_suspects(path, table)
+    known = summary(listed, about["cut"])
+    seen = list(shown(listed, table, pictures["train_images"], arguments.color))
+    return known, {"suspects": seen, "expected": sentence(known, case.m)}
 
 
 def loading(prefix: str, path: str) -> str:
@@ -88,5 +109,8 @@ if __name__ == "__main__":
     cli.add_argument("--settings", type=json.loads, default={}, help="JSON: how the judge judges")
     cli.add_argument("--styles", type=json.loads, default=[], help="JSON: how methods look")
     cli.add_argument("--bad-list", required=True, help="SHA-256 of the list of bad samples")
+    cli.add_argument("--training", type=json.loads, help="JSON: the pictures, where suspects were listed")
+    cli.add_argument("--classes", type=json.loads, default=[], help="JSON list: their names")
+    cli.add_argument("--color", default="rgb", help="the pictures' channels")
     cli.add_argument("--command", default="", help="what was typed")
     run(main, cli)

@@ -15,7 +15,7 @@ from redress.formats import files
 from redress.formats.contents import Predictions
 from redress.formats.correction import KNOWN
 from redress.formats.errors import BadInputError, DamagedFileError
-from redress.formats.identity import PLAIN, Identity
+from redress.formats.identity import Identity
 from redress.formats.recipe import Setup
 
 
@@ -50,14 +50,15 @@ def repair(
     setup: Setup,
     provenance: Mapping[str, Any],
     methods: Mapping[str, str],
+    expansions: Mapping[str, str],
     parent: str,
     bad_list: str,
 ) -> str:
     """Write the weights of the candidate that was chosen for somebody's model, as that names its tensors.
 
-    `methods` are the files behind names of methods, `parent` is the file of weights that were brought,
-    `bad_list` the SHA-256 of the list of bad samples, which no job of the developer's reads.
-    Returns what happened, in words.
+    `methods` are the files behind names of methods, `expansions` who grows S_f for them, `parent` is the file
+    of weights that were brought, `bad_list` the SHA-256 of the list of bad samples, which no job of the
+    developer's reads. Returns what happened, in words.
     """
     case = Identity(original.dataset)
     choice = files.read_json(original.path("choice"), case, "method", "candidate", "status")
@@ -65,17 +66,18 @@ def repair(
     if choice["candidate"] is None:
         _write_weights(original.path("repaired"), {}, about)
         return f"{choice['status']}: no candidate was chosen, the file stays empty"
-    cell = original.having(discovery=KNOWN, share="1.0", expansion=PLAIN, method=choice["method"])
+    method = choice["method"]
+    cell = original.having(discovery=KNOWN, share="1.0", expansion=expansions[method], method=method)
     who = cell.having(candidate=choice["candidate"])
     recorded = Predictions.load("candidate", who)
-    told = {**uses, "method": methods[choice["method"]]}
+    told = {**uses, "method": methods[method]}
     model, made = _made_again(who, recorded, told, setup, provenance)
-    about |= {"method": choice["method"], "hyperparameters": json.dumps(made.about["hyperparameters"])}
+    about |= {"method": method, "hyperparameters": json.dumps(made.about["hyperparameters"])}
     about |= {"commit": str(provenance.get("commit"))}
     prefix = files.about_of(original.path("original"))["prefix"]
     tensors = {f"{prefix}{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
     _write_weights(original.path("repaired"), tensors, about)
-    return f"{choice['status']}: wrote the weights of {choice['method']} {choice['candidate']}"
+    return f"{choice['status']}: wrote the weights of {method} {choice['candidate']}"
 
 
 def _write_weights(path: str, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:

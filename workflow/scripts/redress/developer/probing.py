@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from redress.developer.bench import Bench, as_arrays, checked_model
+from redress.developer.margins import MarginLog
 from redress.developer.prediction import Predictor, batch_size
 from redress.developer.training import autocast
 from redress.developer.training_set import normaliser
@@ -57,7 +58,8 @@ def probe(
     brought: Brought,
     provenance: Mapping[str, Any],
 ) -> list[Check]:
-    """Load the weights, hold the model against what is known of it, and write it and its predictions as M_o.
+    """Load the weights, hold the model against what is known of it, and write it, its predictions and an
+    empty margin log as M_o's.
 
     Raises BadInputError where the model cannot be the one that is meant.
     """
@@ -74,6 +76,8 @@ def probe(
         "provenance": provenance,
     }
     seal = files.save_arrays(identity.path("original"), as_arrays(model.state_dict()), about, identity)
+    margins = MarginLog().array(len(bench.samples))  # nobody here watched its training
+    files.save_arrays(identity.path("training_log"), {"margins": margins}, {}, identity)
     told = {"device": device_name(bench.device), "made_from": {**bench.seals, "original": seal}}
     Predictor(bench).predict(model, {**about, **told}).save("predictions", identity)
     return checks

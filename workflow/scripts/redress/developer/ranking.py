@@ -14,6 +14,7 @@ from redress.developer.task import Known, Task
 from redress.formats.errors import BadInputError
 
 BATCH = 500
+"""Pictures of up to 64x64 pixels in a forward pass; larger ones fewer."""
 
 CELLS = 2
 """Of a map of features, in each direction: where in the picture something is stays known, roughly."""
@@ -94,8 +95,9 @@ class Evidence:
         return self._features[layer]
 
     def _look(self, heard: Callable[[Tensor], None]) -> None:
+        pixels = self.known.training_set.images(self.known.samples[:1])[0, 0].numel()
         with torch.no_grad():
-            for batch in self.known.samples.split(BATCH):
+            for batch in self.known.samples.split(max(1, int(BATCH * min(1, 64 * 64 / pixels)))):
                 heard(self.known.original(self.known.training_set.images(batch)))
 
     @cached_property

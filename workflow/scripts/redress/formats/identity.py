@@ -30,6 +30,7 @@ PLACES = {
     "checks": "results/corrections/{dataset}/checks.json",
     "choice": "results/corrections/{dataset}/choice.json",
     "repaired": "results/corrections/{dataset}/repaired.safetensors",
+    "suspected": "results/corrections/{dataset}/suspected.safetensors",
     "model": f"{ORIGINAL}/models/{CELL}.safetensors",
 }
 """Every kind of result with the pattern of its path. Below results/truth/ is what no developer has."""

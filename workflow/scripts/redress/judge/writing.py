@@ -24,13 +24,14 @@ def write(
     candidates: Sequence[Candidate],
     judgement: Judgement,
     settings: Settings,
+    **also: Any,
 ) -> None:
-    """Write the three files to results/corrections/<name>/."""
+    """Write the three files to results/corrections/<name>/; `also` goes into verdict.json."""
     identity = Identity(name)
     path = Path(identity.path("verdict"))
     _table(path.with_name("candidates.csv"), candidate_rows(case, original, candidates, judgement))
     _table(path.with_name("heldout.csv"), heldout_rows(case, original, candidates, judgement))
-    files.write_json(path, verdict_of(case, candidates, judgement, settings), identity)
+    files.write_json(path, {**verdict_of(case, candidates, judgement, settings), **also}, identity)
 
 
 def headline(

@@ -17,7 +17,7 @@ from redress.formats import files
 from redress.formats.block import Block
 from redress.formats.correction import FEWEST, FOLD, GROUP, KNOWN
 from redress.formats.errors import BadInputError
-from redress.formats.identity import BROUGHT, OF_ORIGINAL, PLAIN, Identity
+from redress.formats.identity import BROUGHT, OF_DELETION_SET, OF_ORIGINAL, PLAIN, Identity
 from redress.formats.recipe import Recipe
 from redress.plan import checks, signatures
 from redress.plan.checks import ConfigError
@@ -35,7 +35,7 @@ UNKNOWN_RECIPE = Recipe(steps=1000, batch_size=128, learning_rate=0.01, crop_pad
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 LIBRARIES = ("timm", "torchvision", "redress")
-BESIDE = ("methods", "device", "threads", "time_limit", "resources")
+BESIDE = ("methods", "expansions", "device", "threads", "time_limit", "resources")
 """Keys of a config that may stand beside `corrections`."""
 
 
@@ -64,6 +64,16 @@ class Case:
         return int(self.settings["judge"]["folds"]) if len(self.bad) >= FEWEST else 0
 
     @property
+    def suspects(self) -> int:
+        """How many suspects are listed; with 0 none are looked for."""
+        return int(self.settings["suspects"]["number"])
+
+    @property
+    def ranking(self) -> str:
+        """The expansion by which they are ranked."""
+        return str(self.settings["suspects"]["expansion"])
+
+    @property
     def recipe(self) -> Recipe:
         """How methods train."""
         given = self.settings["recipe"]
@@ -82,14 +92,21 @@ class Corrections(Experiment):
         given = {"datasets": {}, "methods": yaml.safe_load(METHODS.read_text()), **config}
         filled = checks.with_defaults(given)
         self._cases = {name: _case(name, block) for name, block in filled["corrections"].items()}
-        self._config = {**filled, **self._as_experiment()}
+        self._config = {**filled, **self._as_experiment(filled["expansions"])}
+        for name, block in self._config["expansions"].items():
+            self._check_block("expansions", name, block)
         self._check_methods()
 
-    def _as_experiment(self) -> dict[str, Any]:
+    def _as_experiment(self, expansions: Mapping[str, Any]) -> dict[str, Any]:
         """The blocks of the experiment that these corrections are."""
-        parts = {KNOWN: None}
-        for case in self._cases.values():
+        parts, ranking = {KNOWN: None}, dict[str, Any]()
+        for name, case in self._cases.items():
             parts |= dict.fromkeys(parts_of(case))
+            if case.suspects and case.ranking not in expansions:
+                checks.check_plugin(
+                    ["corrections", name, "suspects", "expansion"], "expansions", case.ranking
+                )
+                ranking[case.ranking] = {}
         return {
             "datasets": {
                 name: {
@@ -100,6 +117,7 @@ class Corrections(Experiment):
                 for name, case in self._cases.items()
             },
             "originals": {BROUGHT: {}},
+            "expansions": {**expansions, **ranking},
             "discoveries": {name: {} for name in parts},
             "deletion_fractions": [1.0],
             "seeds": [0],
@@ -121,6 +139,16 @@ class Corrections(Experiment):
         """S_f of the block `name` and each S_f without a part."""
         cell = self.original(name).having(share="1.0", expansion=PLAIN)
         return [cell.having(discovery=part) for part in (KNOWN, *parts_of(self.case(name)))]
+
+    @property
+    def suspicious(self) -> list[str]:
+        """The blocks that ask for suspects."""
+        return [name for name, case in self._cases.items() if case.suspects]
+
+    def ranked(self, name: str) -> Identity:
+        """S_f of the block `name`, grown by what ranks suspects."""
+        known, *_ = self.deletion_sets(name)
+        return known.having(expansion=self.case(name).ranking)
 
     def blocks_of(self, name: str) -> tuple[Block, ...]:
         """What runs on the model of the block `name`: its recipe permitting."""
@@ -193,10 +221,18 @@ class Corrections(Experiment):
         original, told = self.original(name), self._judged(name)
         return self.arguments(original, *OF_ORIGINAL, **told)
 
+    def choose_job(self, name: str) -> str:
+        """What choose.py is told."""
+        told = self._judged(name) | {"groups": [self.case(name).groups]}
+        return self.arguments(self.original(name), *OF_ORIGINAL, **told)
+
     def judge_job(self, name: str) -> str:
         """What judge.py is told."""
-        original, told = self.original(name), self._judged(name)
-        told |= {"groups": [self.case(name).groups], "bad_list": self.list_fingerprint(name)}
+        original, case, told = self.original(name), self.case(name), self._judged(name)
+        told |= {"groups": [case.groups], "bad_list": self.list_fingerprint(name)}
+        if case.suspects:
+            color = case.settings["preprocess"]["color"]
+            told |= {"training": case.settings["training"], "classes": [case.classes], "color": color}
         styles = [[method, block["style"]] for method, block in self._config["methods"].items()]
         return self.arguments(original, *OF_ORIGINAL, **told, styles=[styles])
 
@@ -208,8 +244,16 @@ class Corrections(Experiment):
         """What repair.py is told."""
         original = self.original(name)
         use = {method: self._use("methods", method) for method in self.methods}
-        told = {"weights": self.weights(name), "bad_list": self.list_fingerprint(name)}
-        return self.arguments(original, *OF_ORIGINAL, **self.setup(original), methods=use, **told)
+        expansions = {method: self.expansion_of(method) for method in self.methods}
+        told = {"parent": self.weights(name), "bad_list": self.list_fingerprint(name)}
+        blocks = {"methods": use, "expansions": expansions}
+        return self.arguments(original, *OF_ORIGINAL, **self.setup(original), **blocks, **told)
+
+    def list_suspects_job(self, name: str) -> str:
+        """What list_suspects.py is told."""
+        cell = self.ranked(name)
+        told = {"number": str(self.case(name).suspects)}
+        return self.arguments(cell, *OF_DELETION_SET, **self.setup(cell), **told)
 
     def weights(self, name: str) -> str:
         """The file of the weights that the block `name` brings."""

@@ -57,6 +57,8 @@ class About:
     provenance: Mapping[str, Any]
     checks: Sequence[Check] = ()
     suspects: Sequence[Suspect] = ()
+    expected: str = ""
+    """How many bad samples there may be, in a sentence."""
     left_out: Sequence[str] = ()
     """What did not fit the budget, in sentences."""
     loading: str = ""

@@ -25,7 +25,11 @@ PATHS = {
     "truth": "results/truth/d/m/n60/seed3.safetensors",
     "case": "results/truth/d/case.json",
     "notes": "results/truth/d/notes.json",
-    **{kind: f"results/corrections/d/{kind}.json" for kind in ("shortlist", "checks", "choice", "verdict")},
+    "planted": "results/truth/d/planted.json",
+    **{
+        kind: f"results/corrections/d/{kind}.json"
+        for kind in ("shortlist", "checks", "choice", "rehearsal", "verdict")
+    },
     "repaired": "results/corrections/d/repaired.safetensors",
     "suspected": "results/corrections/d/suspected.safetensors",
     "training_set": f"{RUN}/training_set.safetensors",
@@ -43,7 +47,10 @@ PATHS = {
     "model": f"{RUN}/standard/models/ssd/uniform/0.5.safetensors",
 }
 
-OF_CORRECTION = ("case", "notes", "shortlist", "checks", "choice", "verdict", "repaired", "suspected")
+OF_CORRECTION = (
+    *("case", "planted", "notes", "shortlist", "checks", "choice", "verdict"),
+    *("repaired", "suspected", "rehearsal"),
+)
 
 # The names that each kind of result has. A method's block says which expansion it runs on.
 NAMES = {
@@ -66,7 +73,9 @@ def test_every_kind_of_result_has_its_documented_place():
 
 
 def test_only_the_truth_lies_in_the_folder_of_the_truth():
-    assert {kind for kind in PLACES if "truth" in PLACES[kind]} == {"true_labels", "truth", "case", "notes"}
+    assert {kind for kind in PLACES if "truth" in PLACES[kind]} == {
+        *("true_labels", "truth", "case", "planted", "notes"),
+    }
 
 
 @pytest.mark.parametrize("kind", PLACES)

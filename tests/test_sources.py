@@ -37,6 +37,8 @@ JOBS = {
     "shortlist.py": [],
     "choose.py": [],
     "list_suspects.py": BROUGHT,
+    "plant.py": ["redress/plugins/manipulations/like_bad.py"],
+    "rehearse.py": [],
     "judge.py": [],
     "repair.py": [*BROUGHT, "redress/plugins/methods/npo.py"],
     "collect.py": [],

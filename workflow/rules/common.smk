@@ -260,7 +260,7 @@ def candidates_of(case, wanted):
 def shortlisted(wildcards):
     """Its candidates, those of the shortlist without each part of S_f too."""
     place = Identity(wildcards.dataset)
-    path = checkpoints.shortlist.get(**wildcards).output[0]
+    path = checkpoints.shortlist.get(dataset=wildcards.dataset).output[0]
     listed = [tuple(one) for one in read_json(path, place, "shortlist")["shortlist"]]
     return candidates_of(
         wildcards.dataset,
@@ -269,9 +269,13 @@ def shortlisted(wildcards):
 
 
 def corrected():
-    """What comes out of corrections."""
+    """What comes out of corrections, and what of it can be planned before there is a shortlist."""
     kinds = [PLACES["repaired"], PLACES["verdict"], *BESIDE_VERDICT]
-    return expand(kinds, dataset=experiment.cases)
+    return [
+        *expand(kinds, dataset=experiment.cases),
+        *expand(PLACES["suspected"], dataset=experiment.suspicious),
+        *expand(PLACES["shortlist"], dataset=experiment.rehearsals),
+    ]
 
 
 def bound_files(wildcards):

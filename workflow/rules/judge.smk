@@ -9,6 +9,9 @@ rule judge:
         lambda wc: (
             Identity(wc.dataset).path("suspected") if wc.dataset in experiment.suspicious else []
         ),
+        lambda wc: (
+            Identity(wc.dataset).path("rehearsal") if experiment.rehearsals_of(wc.dataset) else []
+        ),
     output:
         PLACES["verdict"],
         BESIDE_VERDICT,

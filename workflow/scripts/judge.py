@@ -31,7 +31,8 @@ def main(arguments: argparse.Namespace) -> None:
     case, (original, _) = Case.load(name), original_outcome(identity)
     judgement = judge(case, original, tried, settings)
     known, suspected = suspects(place, case, arguments)
-    write(name, case, original, tried, judgement, settings, suspects=known)
+    rehearsal = files.read_json(place.path("rehearsal"), place) if arguments.rehearsal else None
+    write(name, case, original, tried, judgement, settings, suspects=known, rehearsal=rehearsal)
     brought = files.about_of(identity.path("original"))
     about = About(
         case=name,
@@ -40,6 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
         loading=loading(brought["prefix"], place.path("repaired")),
         command=arguments.command,
         styles=arguments.styles,
+        rehearsal=rehearsal,
         **suspected,
     )
     Correction(case, original, tried, judgement, settings, about).write()
@@ -112,5 +114,6 @@ if __name__ == "__main__":
     cli.add_argument("--training", type=json.loads, help="JSON: the pictures, where suspects were listed")
     cli.add_argument("--classes", type=json.loads, default=[], help="JSON list: their names")
     cli.add_argument("--color", default="rgb", help="the pictures' channels")
+    cli.add_argument("--rehearsal", help="yes, where it was rehearsed")
     cli.add_argument("--command", default="", help="what was typed")
     run(main, cli)

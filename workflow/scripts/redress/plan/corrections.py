@@ -3,12 +3,14 @@
 import hashlib
 import importlib.machinery
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from redress.brought.bad_list import BadList, read_bad_list, whole_classes
@@ -91,7 +93,17 @@ class Corrections(Experiment):
                 raise ConfigError([key], problem)
         given = {"datasets": {}, "methods": yaml.safe_load(METHODS.read_text()), **config}
         filled = checks.with_defaults(given)
-        self._cases = {name: _case(name, block) for name, block in filled["corrections"].items()}
+        brought = {name: _case(name, block) for name, block in filled["corrections"].items()}
+        self._rehearsals = {
+            f"{name}-rehearsal{seed}": _Rehearsal(name, _pairs(name, case))
+            for name, case in brought.items()
+            for seed in case.settings.get("rehearsal", {"seeds": []})["seeds"]
+        }
+        for name in self._rehearsals.keys() & brought.keys():
+            raise ConfigError(["corrections", name], "is the name of a rehearsal: give it another one")
+        self._cases = brought | {
+            name: _to_rehearse(brought[one.case]) for name, one in self._rehearsals.items()
+        }
         self._config = {**filled, **self._as_experiment(filled["expansions"])}
         for name, block in self._config["expansions"].items():
             self._check_block("expansions", name, block)
@@ -125,7 +137,20 @@ class Corrections(Experiment):
 
     @property
     def cases(self) -> list[str]:
-        return list(self._cases)
+        return [name for name in self._cases if name not in self._rehearsals]
+
+    @property
+    def rehearsals(self) -> list[str]:
+        """Cases that are none of somebody's own: what is wrong in them was planted."""
+        return list(self._rehearsals)
+
+    def rehearsed(self, name: str) -> str:
+        """The case that the rehearsal `name` is one of."""
+        return self._rehearsals[name].case
+
+    def rehearsals_of(self, name: str) -> list[str]:
+        """The rehearsals of the case `name`."""
+        return [one for one, about in self._rehearsals.items() if about.case == name]
 
     def case(self, name: str) -> Case:
         """What the block `name` brings."""
@@ -169,7 +194,8 @@ class Corrections(Experiment):
 
     def warnings(self) -> Iterator[str]:
         """What stops nothing and is to be known before anything runs."""
-        for name, case in self._cases.items():
+        for name in self.cases:
+            case = self.case(name)
             if len(case.bad) < FEWEST:
                 few = f"{len(case.bad)} bad samples are fewer than {FEWEST}"
                 yield f"corrections.{name}.bad: {few}: candidates are ranked, and there is no verdict"
@@ -203,6 +229,30 @@ class Corrections(Experiment):
         told = {part: case.settings[part] for part in ("training", "validation", "preprocess")}
         return {**told, "classes": [case.classes]}
 
+    def plant_job(self, name: str) -> str:
+        """What plant.py is told."""
+        one, case = self._rehearsals[name], self.case(name)
+        told = {"source": one.case, "bad": case.settings["bad"], "use": self._planted(name)}
+        told |= {"tag": case.settings["bad_tag"]} if "bad_tag" in case.settings else {}
+        told |= {"pairs": [one.pairs], "found": str(len(case.bad)), "folds": str(case.folds)}
+        return self.arguments(self.original(name), *OF_ORIGINAL, **self._pictures(name), **told)
+
+    def _planted(self, name: str) -> str:
+        """The file in manipulations/ that says what is planted."""
+        use: str = self.case(name).settings["rehearsal"]["manipulation"]
+        return use
+
+    def rehearse_train_job(self, name: str) -> str:
+        """What train.py is told of a rehearsal's M_o."""
+        original = self.original(name)
+        return self.arguments(original, *OF_ORIGINAL, **self.setup(original, maker="standard"), settings={})
+
+    def rehearse_job(self, name: str) -> str:
+        """What rehearse.py is told."""
+        originals = [self.original(one).names for one in self.rehearsals_of(name)]
+        told = self._judged(self.rehearsals_of(name)[0])
+        return self.arguments(Identity(name), "dataset", originals=[originals], **told)
+
     def probe_job(self, name: str) -> str:
         """What probe.py is told."""
         settings = self.case(name).settings
@@ -230,6 +280,8 @@ class Corrections(Experiment):
         """What judge.py is told."""
         original, case, told = self.original(name), self.case(name), self._judged(name)
         told |= {"groups": [case.groups], "bad_list": self.list_fingerprint(name)}
+        if self.rehearsals_of(name):
+            told |= {"rehearsal": "yes"}
         if case.suspects:
             color = case.settings["preprocess"]["color"]
             told |= {"training": case.settings["training"], "classes": [case.classes], "color": color}
@@ -267,6 +319,15 @@ class Corrections(Experiment):
         own = self.case(dataset).factory if dataset else ""
         return super().sources(script, dataset, **blocks) + (f" {own[:16]}" if own else "")
 
+    def plant_sources(self, name: str) -> str:
+        """Of the job that plants."""
+        return self.sources_of("plant", f"manipulations/{self._planted(name)}")
+
+    def rehearse_train_sources(self, name: str) -> str:
+        """Of the job that trains a rehearsal's M_o."""
+        own = self.case(name).factory
+        return self.sources_of("train", "models/_brought", "originals/standard") + f" {own[:16]}"
+
     def repair_sources(self, name: str) -> str:
         """Of the job that repairs, which may run any method."""
         uses = [f"redress/plugins/methods/{self._use('methods', method)}.py" for method in self.methods]
@@ -281,6 +342,67 @@ class Corrections(Experiment):
     def list_fingerprint(self, name: str) -> str:
         """What changes when the bad list does."""
         return files.sha256(self.case(name).settings["bad"])
+
+
+@dataclass(frozen=True)
+class _Rehearsal:
+    """A case in which something is planted."""
+
+    case: str
+    pairs: list[tuple[int, int, int]]
+    """(given, true, count) of what is planted; the true label is UNKNOWN where the list does not say it."""
+
+
+def _counted(case: Case) -> np.ndarray:
+    """Which bad samples are wrongly labelled as far as anybody knows: boolean (m,)."""
+    wrong: np.ndarray = case.bad.true_labels != case.training.labels[case.bad.samples]
+    return wrong
+
+
+def _to_rehearse(case: Case) -> Case:
+    """The case that a rehearsal is: a list as long, found of what was planted, and nobody to suspect."""
+    counted = _counted(case)
+    bad = BadList(case.bad.samples[counted], case.bad.true_labels[counted], groups=None)
+    return replace(
+        case, bad=bad, settings={**case.settings, "suspects": {**case.settings["suspects"], "number": 0}}
+    )
+
+
+def _pairs(name: str, case: Case) -> list[tuple[int, int, int]]:
+    """What a rehearsal plants: of each pair of labels the list's number, divided by the share to be found.
+
+    Raises ConfigError where that cannot be, in the words of the key.
+    """
+    where, settings = ["corrections", name, "rehearsal"], case.settings["rehearsal"]
+    if case.settings["recipe"] == "unknown":
+        raise ConfigError(where, "trains a model like yours, and recipe is unknown: give the recipe")
+    counted = _counted(case)
+    if counted.sum() < FEWEST:
+        few = f"{counted.sum()} bad samples count, fewer than {FEWEST}"
+        raise ConfigError(where, f"{few}: there would be no verdict to rehearse")
+    given, true = (
+        one[counted].tolist() for one in (case.training.labels[case.bad.samples], case.bad.true_labels)
+    )
+    share = settings["share"]
+    pairs = [
+        (*pair, max(count, round(count / share)))
+        for pair, count in sorted(Counter(zip(given, true, strict=True)).items())
+    ]
+    left = np.ones(len(case.training), bool)
+    left[case.bad.samples] = False
+    rest = np.bincount(case.training.labels[left], minlength=len(case.classes))
+    for label, there in enumerate(rest.tolist()):
+        asked = sum(count for _, true_, count in pairs if true_ == label)
+        if 2 * asked > there:
+            problem = (
+                f"{asked} wrong labels among {there} pictures of class {case.classes[label]} are too many"
+            )
+            raise ConfigError([*where, "share"], f"{problem}: at most half; give a higher share")
+    asked = sum(count for _, _, count in pairs)
+    if 4 * asked > rest.sum():
+        problem = f"{asked} wrong labels among {rest.sum()} pictures are too many: at most a quarter"
+        raise ConfigError([*where, "share"], f"{problem}; give a higher share")
+    return pairs
 
 
 def parts_of(case: Case) -> list[str]:

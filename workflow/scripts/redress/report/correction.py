@@ -20,6 +20,7 @@ from redress.judge.figures import ABSENT, Fate, held_out
 from redress.judge.rates import Rate, rate
 from redress.judge.verdict import percent
 from redress.judge.writing import headline
+from redress.report import rehearsed
 from redress.report.page import PARTS, number
 from redress.report.paper import new_figure, paper
 from redress.report.styles import Style, styles_of
@@ -59,6 +60,8 @@ class About:
     suspects: Sequence[Suspect] = ()
     expected: str = ""
     """How many bad samples there may be, in a sentence."""
+    rehearsal: Mapping[str, Any] | None = None
+    """How well verdicts predicted what was planted, see `redress.referee.rehearsal.summary`."""
     left_out: Sequence[str] = ()
     """What did not fit the budget, in sentences."""
     loading: str = ""
@@ -111,6 +114,7 @@ class Correction:
             fates=list(self._fates()),
             rows=list(self.rows()),
             chart=self._chart(),
+            rehearsal=self._rehearsal(),
             limits=LIMITS,
         )
 
@@ -166,6 +170,8 @@ class Correction:
         yield "candidates", "Candidates"
         if self.about.suspects:
             yield "suspects", "Suspects"
+        if self.about.rehearsal:
+            yield "rehearsal", "Rehearsal"
         yield "checks", "Checks"
         yield "limits", "What this cannot show"
         yield "provenance", "Provenance"
@@ -216,6 +222,13 @@ class Correction:
             return -of[0], -of[1]
 
         yield from sorted(rows, key=repair)
+
+    def _rehearsal(self) -> dict[str, Any] | None:
+        about = self.about.rehearsal
+        if not about:
+            return None
+        told = about, lambda method: self.style(method).label
+        return {"sentences": list(rehearsed.sentences(*told)), "rows": list(rehearsed.rows(*told))}
 
     def _repair(self, predicted: np.ndarray, asked: np.ndarray | None = None) -> Rate:
         counted = judged(self.case) if asked is None else judged(self.case) & asked

@@ -1,0 +1,94 @@
+# Wrong labels are planted in what somebody brings, and all is run on that, too: there the truth is known.
+for case in experiment.rehearsals:
+
+    rule:
+        name:
+            f"plant_{case}"
+        input:
+            Identity(experiment.rehearsed(case)).path("pictures"),
+        output:
+            Identity(case).path("pictures"),
+            experiment.original(case).path("training_set"),
+            experiment.original(case).path("probes"),
+            Identity(case).path("case"),
+            Identity(case).path("planted"),
+            [cell.path("deletion_set") for cell in experiment.deletion_sets(case)],
+        log:
+            f"results/logs/{case}/plant.log",
+        conda:
+            "../../envs/training.yaml"
+        resources:
+            mem_mb=growing("prepare", "mem_mb"),
+            runtime=growing("prepare", "runtime"),
+        params:
+            **job(
+                "plant",
+                lambda who: experiment.plant_job(who.dataset),
+                lambda wc, case=case: experiment.plant_sources(case),
+                preloaded="numpy",
+                dataset=case,
+            ),
+            bad=experiment.list_fingerprint(case),
+        shell:
+            JOB
+
+    rule:
+        name:
+            f"train_{case}"
+        input:
+            Identity(case).path("pictures"),
+            experiment.original(case).path("training_set"),
+            experiment.original(case).path("probes"),
+        output:
+            experiment.original(case).path("original"),
+            experiment.original(case).path("training_log"),
+            experiment.original(case).path("predictions"),
+        log:
+            f"results/logs/{case}/train.log",
+        conda:
+            "../../envs/training.yaml"
+        threads: experiment.threads
+        resources:
+            gpu=gpus,
+            mem_mb=growing("train", "mem_mb"),
+            runtime=growing("train", "runtime"),
+        params:
+            **job(
+                "train",
+                lambda who: experiment.rehearse_train_job(who.dataset),
+                lambda wc, case=case: experiment.rehearse_train_sources(case),
+                preloaded="torch",
+                dataset=case,
+            ),
+        shell:
+            JOB
+
+
+rule rehearse:
+    input:
+        lambda wc: [
+            path
+            for case in experiment.rehearsals_of(wc.dataset)
+            for path in (
+                *case_files(case),
+                *(Identity(case).path(kind) for kind in ("planted", "shortlist")),
+                *shortlisted(Identity(case)),
+            )
+        ],
+    output:
+        PLACES["rehearsal"],
+        PLACES["rehearsal"].replace(".json", ".csv"),
+    log:
+        "results/logs/{dataset}/rehearse.log",
+    localrule: True
+    conda:
+        "../../envs/results.yaml"
+    params:
+        **job(
+            "rehearse",
+            lambda who: experiment.rehearse_job(who.dataset),
+            lambda wc: experiment.sources_of("rehearse"),
+            preloaded="numpy",
+        ),
+    shell:
+        JOB

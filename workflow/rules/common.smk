@@ -267,6 +267,15 @@ def corrected():
     return expand(kinds, dataset=experiment.cases)
 
 
+def nothing_to_correct(target):
+    """End with one line where corrections are asked for and the config has none."""
+    problem = (
+        f"is missing, and `snakemake {target}` looks for it: name a config that has one "
+        "(--configfile mine.yaml); docs/correcting.md says what to write"
+    )
+    refuse(ConfigError(["corrections"], problem))
+
+
 def bound_files(wildcards):
     """What else was trained where an original model was."""
     return bounds_of(Identity(**wildcards))

@@ -35,7 +35,7 @@ def main(arguments: argparse.Namespace) -> None:
         styles=arguments.styles,
     )
     Correction(case, original, tried, judgement, settings, about).write()
-    taken = named[judgement.chosen] if judgement.take and judgement.chosen is not None else None
+    taken = None if judgement.handed is None else named[judgement.handed]
     choice = {
         "status": judgement.status,
         "method": taken and taken[1].method,

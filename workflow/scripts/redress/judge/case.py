@@ -120,7 +120,7 @@ class Outcome:
     """On the bad samples as they were trained, without augmentation, in the order of `Case.ids`, (m,)."""
     diverged: bool = False
     rest: np.ndarray | None = None
-    """On the training samples outside S_f, if they were asked for: (R,)."""
+    """On training samples outside S_f, all or a draw of them, if they were asked for: (R,)."""
 
     def __post_init__(self) -> None:
         for name in ("validation", "bad", "rest"):

@@ -62,8 +62,9 @@ def _candidate(method: str, made: Mapping[str, Predictions], groups: Sequence[st
 
 
 def _outcome(predictions: Predictions) -> Outcome:
-    """The first probe are all of S_f, whatever the model was told of it."""
+    """The first probe are all of S_f, whatever the model was told of it, a second one others of S_tr."""
     if predictions.diverged:
         nothing = np.empty(0, np.int64)
         return Outcome(nothing, nothing, diverged=True)
-    return Outcome(predictions.validation, predictions.probes[0])
+    bad, *rest = predictions.probes
+    return Outcome(predictions.validation, bad, rest=rest[0] if rest else None)

@@ -40,7 +40,11 @@ def headline(
     word, verdict, at = judgement.status.capitalize(), judgement.verdict, judgement.chosen
     figures = None if at is None else judgement.figures[at]
     if verdict is None or figures is None or judgement.status in ("cannot be judged", "nothing to repair"):
-        return f"{word}: {judgement.reasons[0][0].lower()}{judgement.reasons[0][1:]}"
+        told = f"{word}: {judgement.reasons[0][0].lower()}{judgement.reasons[0][1:]}"
+        if judgement.handed is None:
+            return told
+        label = candidates[judgement.handed].method
+        return f"{told} {(labels or {}).get(label, label)} ranks first; its weights are there, unjudged."
     method, lost = candidates[at or 0].method, round(100 * figures.utility_lost, 1)
     what = {"healed": "right about", "not escaped": "no longer misled on"}[judgement.goal]
     price = "at no loss of accuracy"
@@ -65,6 +69,7 @@ def verdict_of(
         "status": judgement.status,
         "sentence": headline(candidates, judgement),
         "take": judgement.take,
+        "weights": None if judgement.handed is None else "judged" if judgement.take else "unjudged",
         "method": None if chosen is None else chosen.method,
         "hyperparameters": None if chosen is None else dict(chosen.hyperparameters),
         "unlearn_seconds": None if chosen is None else chosen.seconds,
@@ -87,6 +92,12 @@ def verdict_of(
             "lost": figures.utility_lost,
             "p": figures.utility_p,
             "worst_class": None if worst is None else {"name": worst.name, "lost": worst.lost, "p": worst.p},
+        },
+        "collateral": None
+        if figures is None or figures.changed is None
+        else {
+            **_known(figures.changed),
+            "classes": {name: _rate(one) for name, one in figures.collateral.items()},
         },
         "bad_samples": case.m,
         "bad_samples_that_count": int(judged(case).sum()),
@@ -125,7 +136,8 @@ def candidate_rows(
                 row |= _fate(prefix, of)
             repair = rate(repaired(case, held_out(case, one)), counted & (held_out(case, one) != ABSENT))
             worst = figures.worst_class
-            left = figures.collateral.values()
+            left = {name: one.estimate for name, one in figures.collateral.items()}
+            most = max(left, key=lambda name: left[name], default=None)
             row |= _spread("utility", figures.utility) | {
                 "utility_lost": figures.utility_lost,
                 "utility_p": figures.utility_p,
@@ -134,10 +146,10 @@ def candidate_rows(
                 "repair_index": repair_index(repair.estimate, before, ceiling(case, original, one.whole))
                 if repair.n
                 else None,
-                "collateral": sum(rate.hits for rate in left) / sum(rate.n for rate in left)
-                if left
-                else None,
+                "collateral_worst_class": most,
+                "collateral_worst": None if most is None else left[most],
             }
+            row |= _spread("collateral", figures.changed)
         yield row
 
 

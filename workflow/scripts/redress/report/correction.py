@@ -139,6 +139,8 @@ class Correction:
         if figures is not None:
             yield "Validation accuracy before", percent(j.original.utility)
             yield "Validation accuracy after", percent(figures.utility)
+            if figures.changed is not None:
+                yield "Other training samples predicted otherwise", percent(figures.changed)
             if figures.worst_class is not None:
                 worst = figures.worst_class
                 yield "Class that lost most", f"{worst.name}, {100 * worst.lost:.1f} points"
@@ -185,7 +187,7 @@ class Correction:
             predicted = held_out(self.case, one)
             remark = [j.objections[at]] if j.objections[at] else []
             if at == j.chosen:
-                remark = ["chosen"]
+                remark = ["chosen" if j.first is None else "ranks first, not judged"]
             elif at in j.choice.tied:
                 remark = ["tied with the best"]
             elif not one.folds and not remark:

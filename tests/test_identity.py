@@ -25,7 +25,10 @@ PATHS = {
     "truth": "results/truth/d/m/n60/seed3.safetensors",
     "case": "results/truth/d/case.json",
     "notes": "results/truth/d/notes.json",
-    **{kind: f"results/corrections/d/{kind}.json" for kind in ("shortlist", "checks", "choice", "verdict")},
+    **{
+        kind: f"results/corrections/d/{kind}.json"
+        for kind in ("afforded", "shortlist", "checks", "choice", "verdict")
+    },
     "repaired": "results/corrections/d/repaired.safetensors",
     "training_set": f"{RUN}/training_set.safetensors",
     "probes": f"{RUN}/probes.safetensors",
@@ -42,7 +45,7 @@ PATHS = {
     "model": f"{RUN}/standard/models/ssd/uniform/0.5.safetensors",
 }
 
-OF_CORRECTION = ("case", "notes", "shortlist", "checks", "choice", "verdict", "repaired")
+OF_CORRECTION = ("case", "notes", "afforded", "shortlist", "checks", "choice", "verdict", "repaired")
 
 # The names that each kind of result has. A method's block says which expansion it runs on.
 NAMES = {

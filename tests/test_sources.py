@@ -33,6 +33,7 @@ JOBS = {
     "ingest.py": [],
     "folds.py": [],
     "probe.py": BROUGHT,
+    "afford.py": [],
     "shortlist.py": [],
     "judge.py": [],
     "repair.py": [*BROUGHT, "redress/plugins/methods/npo.py"],

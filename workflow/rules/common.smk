@@ -250,15 +250,54 @@ def candidates_of(case, wanted):
     ]
 
 
-def shortlisted(wildcards):
-    """Its candidates, those of the shortlist without each part of S_f too."""
-    place = Identity(wildcards.dataset)
-    path = checkpoints.shortlist.get(**wildcards).output[0]
-    listed = [tuple(one) for one in read_json(path, place, "shortlist")["shortlist"]]
+def runs_of(case):
+    """Whether a candidate of a method, both by name, fits the budget; all do where there is none."""
+    if experiment.minutes(case) is None:
+        return lambda method, name: True
+    path = checkpoints.afford.get(dataset=case).output[0]
+    kept = read_json(path, Identity(case), "candidates")["candidates"]
+    return lambda method, name: [method, name] in kept
+
+
+def told_of_all(wildcards):
+    """Its candidates, made with all of S_f."""
+    runs = runs_of(wildcards.dataset)
     return candidates_of(
-        wildcards.dataset,
-        lambda method, name, part: part == KNOWN or (method, name) in listed,
+        wildcards.dataset, lambda method, name, part: part == KNOWN and runs(method, name)
     )
+
+
+def shortlisted(wildcards):
+    """These, and those that are made again without parts of S_f."""
+    path = checkpoints.shortlist.get(**wildcards).output[0]
+    listed = read_json(path, Identity(wildcards.dataset), "parts")["parts"]
+    without = {(method, name): parts for method, name, parts in listed}
+    again = candidates_of(
+        wildcards.dataset, lambda method, name, part: part in without.get((method, name), ())
+    )
+    return [*told_of_all(wildcards), *again]
+
+
+def decisions(case):
+    """What was decided of how long the search takes."""
+    budget = [] if experiment.minutes(case) is None else ["afforded"]
+    return [Identity(case).path(kind) for kind in [*budget, "shortlist"]]
+
+
+def inputs_of_repair(case):
+    """What any candidate that was run is made from, told of all of S_f."""
+    runs = runs_of(case)
+    return [
+        path
+        for block in experiment.blocks_of(case)
+        if block.discovery == KNOWN
+        and (names := [name for name in block.candidates if runs(block.method, name)])
+        for path in expand(
+            inputs_of_candidates(block.method, names),
+            discovery=KNOWN,
+            **{**experiment.original(case).names, "share": "1.0"},
+        )
+    ]
 
 
 def corrected():

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from redress.developer.bench import Bench, as_arrays, checked_model
+from redress.developer.copies import near_copies
 from redress.developer.prediction import Predictor, batch_size
 from redress.developer.training import autocast
 from redress.developer.training_set import normaliser
+from redress.developer.trial import try_out
 from redress.developer.weights import read_weights
 from redress.formats import files
 from redress.formats.alterations import View
@@ -50,13 +52,24 @@ class Brought:
     tolerance: float
 
 
+@dataclass(frozen=True)
+class Probed:
+    """What was found."""
+
+    checks: tuple[Check, ...]
+    near_copies: list[tuple[int, int]]
+    """Training samples, each with the bad sample that it is nearly a copy of."""
+    speed: Mapping[str, float]
+    """Seconds of a `step` of training and of the `prediction` of all that is asked of every model."""
+
+
 def probe(
     identity: Identity,
     uses: Mapping[str, str],
     setup: Setup,
     brought: Brought,
     provenance: Mapping[str, Any],
-) -> list[Check]:
+) -> Probed:
     """Load the weights, hold the model against what is known of it, and write it and its predictions as M_o.
 
     Raises BadInputError where the model cannot be the one that is meant.
@@ -75,8 +88,14 @@ def probe(
     }
     seal = files.save_arrays(identity.path("original"), as_arrays(model.state_dict()), about, identity)
     told = {"device": device_name(bench.device), "made_from": {**bench.seals, "original": seal}}
-    Predictor(bench).predict(model, {**about, **told}).save("predictions", identity)
-    return checks
+    predictions = Predictor(bench).predict(model, {**about, **told})
+    predictions.save("predictions", identity)
+    trial = try_out(bench, model)
+    return Probed(
+        (*checks, *trial.checks),
+        near_copies(bench, model.eval()),
+        {"step": trial.step_seconds, "prediction": predictions.about["prediction_seconds"]},
+    )
 
 
 def _check_output(bench: Bench, model: nn.Module) -> None:

@@ -144,3 +144,7 @@ class Candidate:
     missing where time was short."""
     groups: Mapping[str, Outcome] = field(default_factory=dict)
     """By its name in `Case.group`: the same with S_f less this group."""
+    again: float = 0.0
+    """Seconds of making it once more and having it predict, shared importances there already."""
+    norm_shift: float | None = None
+    """How far running means of batch norms are from M_o's, in its deviations; None where there are none."""

@@ -10,6 +10,7 @@ from typing import Any
 from redress.formats import files, products
 from redress.formats.correction import UNKNOWN
 from redress.formats.identity import Identity
+from redress.judge.budget import LeftOut
 from redress.judge.case import Candidate, Case, Outcome
 from redress.judge.choice import Settings, judged, repaired
 from redress.judge.figures import ABSENT, Fate, by_group, held_out
@@ -24,13 +25,22 @@ def write(
     candidates: Sequence[Candidate],
     judgement: Judgement,
     settings: Settings,
+    left_out: Sequence[LeftOut] = (),
+    folder: Path | None = None,
 ) -> None:
-    """Write the three files to results/corrections/<name>/."""
+    """Write the three files to `folder`, by default results/corrections/<name>/."""
     identity = Identity(name)
-    path = Path(identity.path("verdict"))
-    _table(path.with_name("candidates.csv"), candidate_rows(case, original, candidates, judgement))
-    _table(path.with_name("heldout.csv"), heldout_rows(case, original, candidates, judgement))
-    files.write_json(path, verdict_of(case, candidates, judgement, settings), identity)
+    folder = Path(identity.path("verdict")).parent if folder is None else folder
+    rows = candidate_rows(case, original, candidates, judgement, left_out)
+    _table(folder / "candidates.csv", rows)
+    _table(folder / "heldout.csv", heldout_rows(case, original, candidates, judgement))
+    files.write_json(
+        folder / "verdict.json", verdict_of(case, candidates, judgement, settings, left_out), identity
+    )
+
+
+def _key(one: Candidate | LeftOut) -> tuple[str, str]:
+    return one.method, json.dumps(dict(one.hyperparameters), sort_keys=True)
 
 
 def headline(
@@ -58,7 +68,11 @@ def headline(
 
 
 def verdict_of(
-    case: Case, candidates: Sequence[Candidate], judgement: Judgement, settings: Settings
+    case: Case,
+    candidates: Sequence[Candidate],
+    judgement: Judgement,
+    settings: Settings,
+    left_out: Sequence[LeftOut] = (),
 ) -> dict[str, Any]:
     """What verdict.json holds. Shares are fractions, None where there is nothing to tell."""
     at, verdict = judgement.chosen, judgement.verdict
@@ -104,15 +118,24 @@ def verdict_of(
         "true_labels_known": int(case.labelled.sum()),
         "validation_trusted": case.trusted,
         "chosen_among": judgement.choice.tried,
+        "left_out": [vars(one) for one in left_out],
         "settings": vars(settings),
         "reasons": list(judgement.reasons),
     }
 
 
 def candidate_rows(
-    case: Case, original: Outcome, candidates: Sequence[Candidate], judgement: Judgement
+    case: Case,
+    original: Outcome,
+    candidates: Sequence[Candidate],
+    judgement: Judgement,
+    left_out: Sequence[LeftOut] = (),
 ) -> Iterator[dict[str, Any]]:
-    """A row per candidate, M_o's first; intervals are at 95 % and do not allow for the choosing."""
+    """A row per candidate, M_o's first; intervals are at 95 % and do not allow for the choosing.
+
+    Candidates that were not run come last.
+    """
+    why = {_key(one): one.why for one in left_out}
     counted = judged(case)
     before = rate(repaired(case, original.bad), counted).estimate
     rows = [(Candidate("original", {}, 0.0, original), judgement.original, "", None)]
@@ -129,6 +152,8 @@ def candidate_rows(
             "objection": objection,
             "chosen": at is not None and at == judgement.chosen,
             "tied": at in judgement.choice.tied,
+            "left_out": why.pop(_key(one), ""),
+            "norm_shift": one.norm_shift,
         }
         if figures is not None:
             fates = {"": figures.held_out, "in_sample_": figures.in_sample, "groups_": figures.of_groups}
@@ -151,6 +176,10 @@ def candidate_rows(
             }
             row |= _spread("collateral", figures.changed)
         yield row
+    for absent in left_out:
+        if _key(absent) in why:
+            hyperparameters = json.dumps(dict(absent.hyperparameters))
+            yield {"method": absent.method, "hyperparameters": hyperparameters, "left_out": absent.why}
 
 
 def heldout_rows(

@@ -15,6 +15,7 @@ from redress.formats import products
 from redress.formats.correction import Check
 from redress.formats.identity import Identity
 from redress.judge import Candidate, Case, Judgement, Outcome, Settings
+from redress.judge.budget import LeftOut
 from redress.judge.choice import judged, repaired
 from redress.judge.figures import ABSENT, Fate, held_out
 from redress.judge.rates import Rate, rate
@@ -57,8 +58,8 @@ class About:
     provenance: Mapping[str, Any]
     checks: Sequence[Check] = ()
     suspects: Sequence[Suspect] = ()
-    left_out: Sequence[str] = ()
-    """What did not fit the budget, in sentences."""
+    left_out: Sequence[LeftOut] = ()
+    """What there was no time for."""
     loading: str = ""
     """Lines of Python by which the user's own code loads the weights."""
     command: str = ""
@@ -85,7 +86,8 @@ class Correction:
 
     def style(self, method: str) -> Style:
         """How a method looks and is called."""
-        own = [*self.about.styles, *((one.method, {}) for one in self.candidates)]
+        others = [one.method for one in self.candidates] + [one.method for one in self.about.left_out]
+        own = [*self.about.styles, *((name, {}) for name in others)]
         return styles_of(list({name: (name, given) for name, given in reversed(own)}.values())[::-1])[method]
 
     def write(self) -> None:
@@ -109,8 +111,20 @@ class Correction:
             fates=list(self._fates()),
             rows=list(self.rows()),
             chart=self._chart(),
+            left_out=self._left_out(),
             limits=LIMITS,
         )
+
+    def _left_out(self) -> list[str]:
+        """What there was no time for: a line for all candidates of a method that lack the same."""
+        lines: dict[tuple[str, str], list[str]] = {}
+        for one in self.about.left_out:
+            lines.setdefault((one.method, one.why), []).append(_words(one))
+        return [
+            f"{self.style(method).label}{f' ({words[0]})' if words[0] and len(words) == 1 else ''}"
+            f"{f', {len(words)} candidates' if len(words) > 1 else ''}: {why}"
+            for (method, why), words in lines.items()
+        ]
 
     def card(self) -> str:
         """The model card as Markdown."""
@@ -269,7 +283,7 @@ def data(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def _words(one: Candidate) -> str:
+def _words(one: Candidate | LeftOut) -> str:
     return ", ".join(f"{key} = {value}" for key, value in one.hyperparameters.items())
 
 

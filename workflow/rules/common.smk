@@ -23,7 +23,7 @@ if {"{", "}"} & set(str(ROOT)):
 sys.path.insert(0, str(SCRIPTS))
 
 from redress import plugins
-from redress.formats.correction import KNOWN
+from redress.formats.correction import KNOWN, NOT_YET
 from redress.formats.files import read_json
 from redress.formats.errors import CONFIG_OPTION, BadInputError
 from redress.formats.identity import CELL, ORIGINAL, PLACES, PLAIN, RUN, WHOLE, Identity
@@ -468,7 +468,9 @@ onstart:
         print(f"warning: {warning}", file=sys.stderr)
     tell_of_failures()  # in the log file as well, which is opened only now
     if workflow.is_main_process:
-        mark_as_outdated()
+        mark_corrections() if experiment.cases else mark_as_outdated()
+        # A candidate that fails says nothing of the others, and there is a page of them.
+        workflow.scheduler.keepgoing |= bool(experiment.cases)
     # The default limit of 100 job starts a second leaves a timer behind for every finished job, each of
     # which then wakes the scheduler once a second: after 100 jobs it takes half a core. A local run needs
     # no such limit, because --cores is one.

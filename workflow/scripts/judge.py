@@ -3,12 +3,13 @@
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from redress.brought.listing import listing, rows_of
 from redress.formats import files
 from redress.formats.block import Block
-from redress.formats.correction import Check
+from redress.formats.correction import KNOWN, NOT_YET, Check
 from redress.formats.identity import OF_ORIGINAL, Identity
 from redress.judge import Candidate, Case, Judgement, Settings, judge
 from redress.judge.budget import Job, LeftOut
@@ -17,8 +18,9 @@ from redress.judge.writing import headline, write
 from redress.launch.job import identity_of, log, parser, run
 from redress.report.correction import About, Correction
 
-MOVED = 1.0
-"""Standard deviations by which running means of a batch norm move before it is worth a warning."""
+MOVED = 0.5
+"""Standard deviations by which running means of a batch norm move before it is worth a warning: by what was
+looked at of digits, a repair of a few steps moves them by 0.1."""
 
 NAMED = 20
 """Near copies that are named."""
@@ -27,24 +29,31 @@ NAMED = 20
 def main(arguments: argparse.Namespace) -> None:
     identity, blocks = identity_of(arguments), map(Block.from_json, arguments.blocks)
     name, place = identity.dataset, Identity(identity.dataset)
-    named = candidates(identity, blocks, arguments.groups, made_again(place, arguments.minutes))
+    absent = {(method, candidate, part): why for method, candidate, part, why in arguments.unfinished}
+    made = told_of_all if arguments.undecided else made_again(place, arguments.minutes)
+    named = candidates(identity, blocks, arguments.groups, lambda *one: one not in absent and made(*one))
     tried, settings = [one for _, one in named], Settings(**arguments.settings)
     case, (original, _) = Case.load(name), original_outcome(identity)
     judgement = judge(case, original, tried, settings)
     jobs = [Job(**one) for one in arguments.jobs]
-    short = list(left_out(place, jobs, arguments.minutes))
-    write(name, case, original, tried, judgement, settings, short)
+    short = [] if arguments.undecided else list(left_out(place, jobs, arguments.minutes))
+    write(name, case, original, tried, judgement, settings, short, arguments.folder)
     brought = files.about_of(identity.path("original"))
     about = About(
         case=name,
         provenance=provenance(brought, arguments),
         checks=[*checks(place, arguments), *of_chosen(jobs, judgement, tried)],
         left_out=short,
+        unfinished=unfinished(absent),
         loading=loading(brought["prefix"], place.path("repaired")),
         command=arguments.command,
         styles=arguments.styles,
     )
-    Correction(case, original, tried, judgement, settings, about).write()
+    page = Correction(case, original, tried, judgement, settings, about)
+    if arguments.folder:  # a page of what there is, and no model
+        page.write_page(arguments.folder)
+        return
+    page.write()
     taken = None if judgement.handed is None else named[judgement.handed]
     choice = {
         "status": judgement.status,
@@ -53,6 +62,22 @@ def main(arguments: argparse.Namespace) -> None:
     }
     files.write_json(place.path("choice"), choice, place)
     log.info(headline(tried, judgement))
+
+
+def told_of_all(method: str, name: str, part: str) -> bool:
+    """What was made before anything was decided of folds."""
+    return part == KNOWN
+
+
+def unfinished(absent: Mapping[tuple[str, str, str], str]) -> list[str]:
+    """What is missing, a line for all of a method of which the same is to be said."""
+    lines: dict[tuple[str, str], int] = {}
+    for (method, _, _), why in absent.items():
+        lines[method, why] = lines.get((method, why), 0) + 1
+    return [
+        f"{method}, {number} result{'s' if number > 1 else ''}: {why}"
+        for (method, why), number in sorted(lines.items(), key=lambda one: (one[0][1] == NOT_YET, one[0]))
+    ]
 
 
 def left_out(place: Identity, jobs: Sequence[Job], minutes: float | None) -> Iterator[LeftOut]:
@@ -128,5 +153,13 @@ if __name__ == "__main__":
     cli.add_argument("--settings", type=json.loads, default={}, help="JSON: how the judge judges")
     cli.add_argument("--styles", type=json.loads, default=[], help="JSON: how methods look")
     cli.add_argument("--bad-list", required=True, help="SHA-256 of the list of bad samples")
+    cli.add_argument("--folder", type=Path, help="where a page of what there is goes, after failures")
+    cli.add_argument(
+        "--unfinished",
+        type=json.loads,
+        default=[],
+        help="JSON: method, candidate, part and why it is not there",
+    )
+    cli.add_argument("--undecided", action="store_true", help="nothing was decided yet of folds")
     cli.add_argument("--command", default="", help="what was typed")
     run(main, cli)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from redress.formats import files
 from redress.formats.block import Block
-from redress.formats.correction import KNOWN
+from redress.formats.correction import FOLD, KNOWN
 from redress.formats.identity import OF_ORIGINAL, Identity
 from redress.judge.budget import Again, Job, again, minutes, spent_by
 from redress.judge.case import Case
@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
         "parts": [
             [named[at][1].method, named[at][0], list(plan.parts[at])] for at in best if at in plan.parts
         ],
-        "left_out": list(left_out(named, plan)),
+        "left_out": list(left_out(named, plan, int(case.fold.max()) + 1, len(arguments.groups))),
         "spent_seconds": spent,
         "made_by": made_by(arguments),
     }
@@ -41,13 +41,15 @@ def main(arguments: argparse.Namespace) -> None:
     log.info("%d of %d candidates are made again without parts of the list", len(plan.parts), len(named))
 
 
-def left_out(named: Named, plan: Again) -> Iterator[list[str]]:
+def left_out(named: Named, plan: Again, folds: int, groups: int) -> Iterator[list[str]]:
     """What is not made again: method, name of the candidate, and what of it."""
     for at, seconds in plan.dropped.items():
         yield [named[at][1].method, named[at][0], f"not judged: folds would take {minutes(seconds)}"]
     for at, seconds in plan.short.items():
-        made = len(plan.parts[at])
-        words = f"{made} of its folds alone: all folds and groups would take {minutes(seconds)} more"
+        made = sum(part.startswith(FOLD) for part in plan.parts[at])
+        lacking = [f"{folds - made} of {folds} folds"] if made < folds else []
+        lacking += [f"{groups} groups"] if groups else []
+        words = f"judged without {' and '.join(lacking)}, which would take {minutes(seconds)} more"
         yield [named[at][1].method, named[at][0], words]
 
 

@@ -59,5 +59,5 @@ def _alike(bench: Bench, one: int, other: int) -> bool:
     images = bench.training_set.images(torch.tensor([one, other], device=bench.device)).cpu().double()
     if torch.equal(*images):
         return False
-    shapes = (images - images.mean((2, 3), keepdim=True)).flatten(1)
-    return float(functional.cosine_similarity(*shapes, dim=0)) >= ALIKE
+    first, second = (images - images.mean((2, 3), keepdim=True)).flatten(1)
+    return float(functional.cosine_similarity(first, second, dim=0)) >= ALIKE

@@ -58,7 +58,8 @@ def candidates(original: Identity, blocks: Iterable[Block], groups: Sequence[str
                     made = Predictions.load("candidate", who)
                     made.check_made_from("candidate", who, seals)
                     parts.setdefault((block.method, name), {})[block.discovery] = made
-    return [(name, _candidate(method, made, groups)) for (method, name), made in parts.items()]
+    told = {key: made for key, made in parts.items() if KNOWN in made}
+    return [(name, _candidate(method, made, groups)) for (method, name), made in told.items()]
 
 
 def _candidate(method: str, made: Mapping[str, Predictions], groups: Sequence[str]) -> Candidate:

@@ -60,6 +60,8 @@ class About:
     suspects: Sequence[Suspect] = ()
     left_out: Sequence[LeftOut] = ()
     """What there was no time for."""
+    unfinished: Sequence[str] = ()
+    """What is missing of a correction of which jobs failed, in sentences; none of one that is finished."""
     loading: str = ""
     """Lines of Python by which the user's own code loads the weights."""
     command: str = ""
@@ -93,9 +95,14 @@ class Correction:
     def write(self) -> None:
         """Write MODEL_CARD.md and report.html to the case's folder, results/corrections/<case>/."""
         folder = Path(Identity(self.about.case).path("verdict")).parent
-        for name, text in (("MODEL_CARD.md", self.card()), ("report.html", self.page())):
-            with products.sealed(folder / name) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+        self.write_page(folder)
+        with products.sealed(folder / "MODEL_CARD.md") as temporary:
+            temporary.write_text(self.card(), encoding="utf-8")
+
+    def write_page(self, folder: Path) -> None:
+        """Write the page alone, to `folder`."""
+        with products.sealed(folder / "report.html") as temporary:
+            temporary.write_text(self.page(), encoding="utf-8")
 
     def page(self) -> str:
         """The page as HTML."""

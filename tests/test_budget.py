@@ -114,7 +114,7 @@ def test_what_was_spent_counts_an_importance_once_a_method():
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(3, "less than a minute"), (70, "about a minute"), (100, "about 2 minutes"), (3600, "about 60 minutes")],
+    [(3.2, "about 3 seconds"), (100, "about 2 minutes"), (3600, "about 60 minutes")],
 )
 def test_times_in_words(seconds, words):
     assert minutes(seconds) == words

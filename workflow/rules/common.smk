@@ -269,7 +269,7 @@ def told_of_all(wildcards):
 
 def shortlisted(wildcards):
     """These, and those that are made again without parts of S_f."""
-    path = checkpoints.shortlist.get(**wildcards).output[0]
+    path = checkpoints.shortlist.get(dataset=wildcards.dataset).output[0]
     listed = read_json(path, Identity(wildcards.dataset), "parts")["parts"]
     without = {(method, name): parts for method, name, parts in listed}
     again = candidates_of(
@@ -301,9 +301,28 @@ def inputs_of_repair(case):
 
 
 def corrected():
-    """What comes out of corrections."""
-    kinds = [PLACES["repaired"], PLACES["verdict"], *BESIDE_VERDICT]
-    return expand(kinds, dataset=experiment.cases)
+    """What comes out of corrections, and all that is made on the way but for candidates: see `intermediates`."""
+    kinds = [PLACES["repaired"], PLACES["verdict"], PLACES["choice"], *BESIDE_VERDICT]
+    return [
+        *expand(kinds, dataset=experiment.cases),
+        *(path for case in experiment.cases for path in decisions(case)),
+        *(path for case in experiment.cases for path in brought_files(case)),
+    ]
+
+
+def brought_files(case):
+    """What was made of what somebody brings."""
+    original = experiment.original(case)
+    return [
+        *(Identity(case).path(kind) for kind in ("pictures", "case", "notes", "checks")),
+        *(original.path(kind) for kind in ("training_set", "probes", "original", "predictions")),
+        *(cell.path("deletion_set") for cell in experiment.deletion_sets(case)),
+    ]
+
+
+def judged_candidates(wildcards):
+    """All candidates that verdicts rest on."""
+    return [path for case in experiment.cases for path in shortlisted(Identity(case))]
 
 
 def nothing_to_correct(target):

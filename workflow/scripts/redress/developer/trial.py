@@ -112,4 +112,4 @@ def held(bench: Bench, model: nn.Module, few: int) -> int:
 
 
 def _gigabytes(number: float) -> str:
-    return f"{number / 1e9:.2g} GB"
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"

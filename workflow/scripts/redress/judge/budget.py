@@ -157,9 +157,7 @@ def again(
 
 def minutes(seconds: float) -> str:
     """A time as it is read."""
-    if seconds < 60:
-        return "less than a minute"
-    return "about a minute" if seconds < 90 else f"about {seconds / 60:.0f} minutes"
+    return f"about {seconds:.0f} seconds" if seconds < 90 else f"about {seconds / 60:.0f} minutes"
 
 
 def _few(case: Case) -> tuple[int, int]:

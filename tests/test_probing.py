@@ -45,7 +45,7 @@ def probed(expect=None, **changes):
     told = {name: model[name] for name in ("factory", "arguments")}
     setup = Setup({"name": "_brought", **told}, Recipe(steps=1, precision="float32"), "cpu", 1)
     brought = Brought(model["weights"], model["weights_key"], expect, 0.01)
-    checks = probe(plan.original("mine"), USES, setup, brought, {})
+    checks = probe(plan.original("mine"), USES, setup, brought, {}).checks
     return plan.original("mine"), {check.about: check for check in checks}
 
 

@@ -175,9 +175,12 @@ class Correction:
             f"{self.case.m}, of which {counted} count and {self.case.labelled.sum()} have a true label",
         )
         tolerated = 100 * self.settings.utility_tolerance
+        ran = [(one.method, dict(one.hyperparameters)) for one in self.candidates]
+        never = sum((one.method, dict(one.hyperparameters)) not in ran for one in self.about.left_out)
+        missed = f"; {never} {'was' if never == 1 else 'were'} not run for lack of time" if never else ""
         yield (
             "Candidates",
-            f"{len(self.candidates)}, which may cost {tolerated:.1f} points of validation accuracy",
+            f"{len(self.candidates)}, which may cost {tolerated:.1f} points of validation accuracy{missed}",
         )
 
     def _sections(self) -> Iterator[tuple[str, str]]:

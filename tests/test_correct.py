@@ -178,3 +178,18 @@ def test_checks_alone_and_a_dry_run_need_no_gpu_and_bad_input_is_one_line(tmp_pa
     (line,) = [line for line in done.stderr.splitlines() if "corrections" in line]
     assert f"{CONFIG}: corrections.digits.bad: data/correct-example/bad.csv: '0/digit 9999.png' is" in line
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "config", "named"),
+    [
+        ("correct", [], "config.yaml"),
+        ("check", ["--configfile", "config/judge-digits.yaml"], "config/judge-digits.yaml"),
+    ],
+)
+def test_a_config_without_corrections_is_told_so_in_a_line(tmp_path, target, config, named):
+    done = Project.copy(tmp_path).run("snakemake", "--dry-run", target, *config)
+    assert done.returncode == 1
+    assert f"{named}: corrections: is missing, and `snakemake {target}` looks for it" in done.stderr
+    assert "MissingRule" not in done.stderr
+    assert "Traceback" not in done.stderr

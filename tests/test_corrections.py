@@ -152,7 +152,7 @@ def test_suspects_are_ranked_by_a_block_or_a_file_of_expansions_or_not_at_all():
     assert '"k":3' in told.replace(" ", "")
     none = Corrections(config(suspects={"number": 0}))
     assert (none.suspicious, none.expansions) == ([], [])
-    assert "--training" not in none.judge_job("mine")
+    assert "--suspicious" not in none.judge_job("mine")
 
 
 def test_a_ranking_that_is_not_there_is_told_in_a_line():

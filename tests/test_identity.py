@@ -28,7 +28,7 @@ PATHS = {
     "planted": "results/truth/d/planted.json",
     **{
         kind: f"results/corrections/d/{kind}.json"
-        for kind in ("shortlist", "checks", "choice", "rehearsal", "verdict")
+        for kind in ("afforded", "shortlist", "checks", "choice", "rehearsal", "verdict")
     },
     "repaired": "results/corrections/d/repaired.safetensors",
     "suspected": "results/corrections/d/suspected.safetensors",
@@ -48,7 +48,7 @@ PATHS = {
 }
 
 OF_CORRECTION = (
-    *("case", "planted", "notes", "shortlist", "checks", "choice", "verdict"),
+    *("case", "planted", "notes", "afforded", "shortlist", "checks", "choice", "verdict"),
     *("repaired", "suspected", "rehearsal"),
 )
 

@@ -141,6 +141,45 @@ def test_few_samples_give_ranks_and_no_verdict(m):
     told = judged(few, candidate(few, "worse", 0.0, 1), candidate(few, "better", 1.0, 2, folds=min(m, FOLDS)))
     assert told.status == "cannot be judged"
     assert told.choice.best == 1
+    assert told.handed == 1
+    assert not told.take
+
+
+def test_where_nobody_can_judge_the_weights_are_those_that_rank_first_and_it_says_so():
+    few = case(5)
+    own = [
+        candidate(few, name, h, folds=0, wrong=w) for name, h, w in [("a", 0.4, 0), ("b", 1, 0), ("c", 1, 1)]
+    ]
+    told = judged(few, *own)
+    assert (told.status, told.choice.chosen, told.chosen, told.handed) == ("cannot be judged", None, 1, 1)
+    assert any("those of b, which ranks first and was not judged" in reason for reason in told.reasons)
+    assert headline(own, told).endswith("b ranks first; its weights are there, unjudged.")
+
+
+def test_what_changes_nothing_or_costs_too_much_is_not_handed_out_unjudged():
+    few = case(5)
+    told = judged(few, candidate(few, "a", 0.0, folds=0), candidate(few, "b", 1.0, folds=0, wrong=0.5))
+    assert told.handed is None
+    assert any("keep the original model" in reason for reason in told.reasons)
+
+
+def test_a_fold_that_was_not_made_is_missing_from_the_interval_and_this_is_said():
+    one = candidate(case(), "eu", 1.0, folds=1)
+    told = judged(case(), one)
+    assert told.verdict.repair.n == 12
+    assert any(
+        "eu was not made again without every fold: 12 of 60 bad samples" in reason for reason in told.reasons
+    )
+
+
+def test_what_becomes_of_other_training_samples_is_counted_by_the_class_that_they_had():
+    before = dataclasses.replace(model(case(), 0), rest=np.array([0, 0, 0, 0, 1, 1, 3]))
+    own = candidate(case(), "x", 1.0)
+    own = dataclasses.replace(own, whole=dataclasses.replace(own.whole, rest=np.array([0, 0, 2, 0, 0, 1, 3])))
+    found = figures(case(), before, own)
+    assert found.changed == Rate(2, 7)
+    assert found.collateral == {"cat": Rate(1, 4), "dog": Rate(1, 2), "hen": Rate(0, 1)}
+    assert figures(case(), model(case(), 0), own).changed is None
 
 
 def test_ten_are_enough():
@@ -418,7 +457,11 @@ def test_the_table_of_candidates_has_all_of_them(written):
     folder, *_ = written
     with (folder / "candidates.csv").open(newline="") as file:
         rows = {row["method"]: row for row in csv.DictReader(file)}
-    assert list(rows) == ["original", "npo", "eu", "ssd", "cf"]
+    assert list(rows) == ["original", "npo", "eu", "ssd", "cf", "scrub"]
+    assert (rows["scrub"]["left_out"], rows["scrub"]["healed"]) == (
+        "not run: it would take about 3 minutes",
+        "",
+    )
     assert {name: row["chosen"] for name, row in rows.items()}["npo"] == "True"
     assert (float(rows["npo"]["healed"]), float(rows["npo"]["escape"])) == (0.9, 0.1)
     assert float(rows["ssd"]["utility_lost"]) == pytest.approx(0.3)
@@ -439,12 +482,13 @@ def test_page_and_card_begin_with_the_verdict_and_reach_no_network(written):
     assert "http" not in page.replace("http-equiv", "")
     for name in the_case.classes:
         assert f'<th scope="row">{name}</th>' in page
-    assert "scrub: 3 candidates" in page
+    assert "SCRUB, 3 candidates: not run: it would take about 3 minutes" in page
+    assert "4, which may cost 2.0 points of validation accuracy; 3 were not run for lack of time" in page
     assert "x/1.png" in page
 
 
 @pytest.mark.parametrize("status", ["not repaired", "harmful", "nothing to repair", "cannot be judged"])
-def test_every_status_has_a_page_that_says_keep_the_original(status, tmp_path, monkeypatch):
+def test_every_status_has_a_page_that_says_which_model_to_use(status, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     fates = {
         "not repaired": (0.0, {"healed": 0.0}),
@@ -460,7 +504,11 @@ def test_every_status_has_a_page_that_says_keep_the_original(status, tmp_path, m
     Correction(case(), model(case(), original), own, told, Settings(), About("mine", {})).write()
     folder = tmp_path / "results/corrections/mine"
     assert status.capitalize() in (folder / "report.html").read_text()
-    assert "go on using" in (folder / "MODEL_CARD.md").read_text()
+    unjudged = status == "cannot be judged"
+    said = "Nobody could judge whether these weights are better" if unjudged else "go on using"
+    assert said in (folder / "MODEL_CARD.md").read_text()
+    assert json.loads((folder / "verdict.json").read_text())["weights"] == ("unjudged" if unjudged else None)
+    assert ("was not judged" in (folder / "report.html").read_text()) == unjudged
 
 
 def test_rates_of_a_part():

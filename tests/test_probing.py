@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from redress.brought.case import copies, cut, ingest
+from redress.brought.case import copies, cut, ingest, others
 from redress.developer.bench import Bench
 from redress.developer.probing import Brought, check_order, probe
 from redress.developer.weights import read_weights
@@ -45,7 +45,7 @@ def probed(expect=None, **changes):
     told = {name: model[name] for name in ("factory", "arguments")}
     setup = Setup({"name": "_brought", **told}, Recipe(steps=1, precision="float32"), "cpu", 1)
     brought = Brought(model["weights"], model["weights_key"], expect, 0.01)
-    checks = probe(plan.original("mine"), USES, setup, brought, {})
+    checks = probe(plan.original("mine"), USES, setup, brought, {}).checks
     return plan.original("mine"), {check.about: check for check in checks}
 
 
@@ -272,6 +272,14 @@ def test_folds_part_the_list_and_each_is_left_out_once():
     setup = Setup({"name": "_brought", "factory": "net.py:Net", "arguments": {}}, Recipe(steps=1), "cpu", 1)
     bench = Bench(plan.deletion_sets("mine")[1], USES, setup)
     assert bench.training_set.labels[bad].tolist() == [2] * 10  # with their bad labels, left out or not
+
+
+def test_others_of_the_training_set_are_looked_at_whatever_is_on_the_list():
+    drawn = others("mine", np.arange(24, 34), 36)
+    assert drawn.tolist() == [*range(24), 34, 35]
+    many, without = others("mine", np.arange(10), 5000), others("mine", np.arange(0), 5000)
+    assert len(many) == len(without) == 2000
+    assert len(np.setdiff1d(many, without)) == np.isin(without, np.arange(10)).sum()
 
 
 def test_copies_of_bad_samples_left_elsewhere_are_found():

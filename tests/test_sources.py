@@ -34,6 +34,7 @@ JOBS = {
     "ingest.py": [],
     "folds.py": [],
     "probe.py": BROUGHT,
+    "afford.py": [],
     "shortlist.py": [],
     "choose.py": [],
     "list_suspects.py": BROUGHT,

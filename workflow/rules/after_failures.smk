@@ -1,6 +1,7 @@
 """After jobs failed: tables, figures and the page of what is done, with a table of what is not."""
 
 import csv
+import json
 import shutil
 import subprocess
 from dataclasses import replace
@@ -81,6 +82,69 @@ def collect_what_there_is():
     print(f"{number}: {told}", file=sys.stderr)
 
 
+def show_corrections():
+    """Of each correction that is not finished, a page of what there is, in a folder of its own."""
+    unfinished = [job for job in workflow.dag.needrun_jobs() if not job.is_group()]
+    outdated = {str(path) for job in unfinished for path in job.output}
+    failed = {
+        str(path): last_line(job)
+        for job in workflow.scheduler.failed
+        for path in job.output
+        if not job.is_group()
+    }
+    for case in experiment.cases:
+        place, original = Identity(case), experiment.original(case)
+        needed = [place.path(kind) for kind in ("case", "notes", "checks")]
+        needed.append(original.path("predictions"))
+        if place.path("verdict") not in outdated or not all(
+            path not in outdated and os.path.exists(path) for path in needed
+        ):
+            continue
+        missing = missing_of(case, outdated, failed)
+        if not missing:  # it is the last stages that failed
+            continue
+        told = ["--unfinished", json.dumps(missing)]
+        told += ["--undecided"] if place.path("shortlist") in outdated else []
+        folder = f"{INCOMPLETE}/{case}"
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            run_script(
+                "judge", experiment.judge_job(case), "--folder", folder, "--command", COMMAND, *told
+            )
+        except (OSError, subprocess.CalledProcessError):
+            print(f"{case}: no page could be made of what is finished", file=sys.stderr)
+        else:
+            print(
+                f"{case}: {folder}/report.html shows what is finished, and what failed",
+                file=sys.stderr,
+            )
+
+
+def missing_of(case, outdated, failed):
+    """Of a correction's candidates what is not there: method, candidate, discovery, and why."""
+    decided = Identity(case).path("shortlist") not in outdated
+    known = lambda method, name, part: part == KNOWN or decided
+    wanted = dict.fromkeys(candidates_of(case, known))
+    return [
+        [cell.method, name, cell.discovery, failed.get(path, NOT_YET)]
+        for block in experiment.blocks_of(case)
+        for cell in block.cells(experiment.original(case))
+        for name in block.candidates
+        if (path := cell.having(candidate=name).path("candidate")) in wanted
+        and (path in outdated or not os.path.exists(path))
+    ]
+
+
+def last_line(job):
+    """How the log of a failed job ends."""
+    for path in job.log:
+        lines = Path(path).read_text(errors="replace").split("\n") if os.path.exists(path) else []
+        lines = [line for line in lines if line.strip()]
+        if lines:
+            return f"failed: {lines[-1].removeprefix('error: ').strip()} ({path})"
+    return "failed, and left no log"
+
+
 def finished_blocks(original, there):
     """What has been run on an original model to its end, and the deletion sets where something lacks."""
     blocks, lacking = [], []
@@ -159,6 +223,31 @@ def run_script(name, told, *more):
 tell_of_failures()
 
 
+def mark_corrections():
+    """The same of pages of corrections."""
+    planned = {
+        str(path)
+        for job in workflow.dag.needrun_jobs()
+        if not job.is_group()
+        for path in job.output
+    }
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    for page in expand(BESIDE_VERDICT[:1], dataset=experiment.cases):
+        if page in planned:
+            mark(page, f"This page is of an earlier run; it is to be made again since {now}.")
+
+
+def mark(page, text):
+    """Put a line on top of a page, if it is what was made and has none."""
+    if not products.is_intact(page):
+        return
+    content = Path(page).read_text(encoding="utf-8")
+    if MARK not in content:
+        with products.sealed(page) as temporary:
+            marked = content.replace("<body>", f"<body>\n{MARK}{text}</p>", 1)
+            temporary.write_text(marked, encoding="utf-8")
+
+
 def mark_as_outdated():
     """Where tables and page are about to be made again: say that those which are there are of before.
 
@@ -174,13 +263,7 @@ def mark_as_outdated():
         "has been done, this file is gone."
     )
     Path(OUTDATED).write_text(f"{text}\n")
-    page = Path("results/report.html")
-    if products.is_intact(page):
-        content = page.read_text(encoding="utf-8")
-        if MARK not in content:
-            marked = content.replace("<body>", f"<body>\n{MARK}{text.partition('; ')[0]}.</p>", 1)
-            with products.sealed(page) as temporary:
-                temporary.write_text(marked, encoding="utf-8")
+    mark("results/report.html", f"{text.partition('; ')[0]}.")
 
 
 def remove_what_is_of_before():
@@ -221,5 +304,7 @@ onsuccess:
 
 
 onerror:
-    if workflow.is_main_process:
+    if workflow.is_main_process and experiment.cases:
+        show_corrections()
+    elif workflow.is_main_process:
         collect_what_there_is()

@@ -3,7 +3,7 @@ rule choose:
     input:
         lambda wc: case_files(wc.dataset),
         shortlisted,
-        PLACES["shortlist"],
+        lambda wc: decisions(wc.dataset),
     output:
         PLACES["choice"],
     log:

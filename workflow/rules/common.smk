@@ -24,7 +24,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from redress import plugins
 from redress.formats.block import TRIAL
-from redress.formats.correction import KNOWN
+from redress.formats.correction import KNOWN, NOT_YET
 from redress.formats.files import read_json
 from redress.formats.errors import CONFIG_OPTION, BadInputError
 from redress.formats.identity import CELL, ORIGINAL, PLACES, PLAIN, RUN, WHOLE, Identity
@@ -257,25 +257,93 @@ def candidates_of(case, wanted):
     ]
 
 
-def shortlisted(wildcards):
-    """Its candidates, those of the shortlist without each part of S_f too."""
-    place = Identity(wildcards.dataset)
-    path = checkpoints.shortlist.get(dataset=wildcards.dataset).output[0]
-    listed = [tuple(one) for one in read_json(path, place, "shortlist")["shortlist"]]
+def runs_of(case):
+    """Whether a candidate of a method, both by name, fits the budget; all do where there is none."""
+    if experiment.minutes(case) is None:
+        return lambda method, name: True
+    path = checkpoints.afford.get(dataset=case).output[0]
+    kept = read_json(path, Identity(case), "candidates")["candidates"]
+    return lambda method, name: [method, name] in kept
+
+
+def told_of_all(wildcards):
+    """Its candidates, made with all of S_f."""
+    runs = runs_of(wildcards.dataset)
     return candidates_of(
-        wildcards.dataset,
-        lambda method, name, part: part == KNOWN or (method, name) in listed,
+        wildcards.dataset, lambda method, name, part: part == KNOWN and runs(method, name)
     )
 
 
+def shortlisted(wildcards):
+    """These, and those that are made again without parts of S_f."""
+    path = checkpoints.shortlist.get(dataset=wildcards.dataset).output[0]
+    listed = read_json(path, Identity(wildcards.dataset), "parts")["parts"]
+    without = {(method, name): parts for method, name, parts in listed}
+    again = candidates_of(
+        wildcards.dataset, lambda method, name, part: part in without.get((method, name), ())
+    )
+    return [*told_of_all(wildcards), *again]
+
+
+def decisions(case):
+    """What was decided of how long the search takes."""
+    budget = [] if experiment.minutes(case) is None else ["afforded"]
+    return [Identity(case).path(kind) for kind in [*budget, "shortlist"]]
+
+
+def inputs_of_repair(case):
+    """What any candidate that was run is made from, told of all of S_f."""
+    runs = runs_of(case)
+    return [
+        path
+        for block in experiment.blocks_of(case)
+        if block.discovery == KNOWN
+        and (names := [name for name in block.candidates if runs(block.method, name)])
+        for path in expand(
+            inputs_of_candidates(block.method, block.expansion, names),
+            discovery=KNOWN,
+            **{**experiment.original(case).names, "share": "1.0"},
+        )
+    ]
+
+
 def corrected():
-    """What comes out of corrections, and what of it can be planned before there is a shortlist."""
-    kinds = [PLACES["repaired"], PLACES["verdict"], *BESIDE_VERDICT]
+    """What comes out of corrections, and all that is made on the way but for candidates: see `intermediates`."""
+    kinds = [PLACES["repaired"], PLACES["verdict"], PLACES["choice"], *BESIDE_VERDICT]
     return [
         *expand(kinds, dataset=experiment.cases),
+        *(path for case in experiment.cases for path in decisions(case)),
+        *(path for case in experiment.cases for path in brought_files(case)),
         *expand(PLACES["suspected"], dataset=experiment.suspicious),
-        *expand(PLACES["shortlist"], dataset=experiment.rehearsals),
+        *(path for case in experiment.rehearsals for path in decisions(case)),
     ]
+
+
+def brought_files(case):
+    """What was made of what somebody brings."""
+    original = experiment.original(case)
+    return [
+        *(Identity(case).path(kind) for kind in ("pictures", "case", "notes", "checks")),
+        *(
+            original.path(kind)
+            for kind in ("training_set", "probes", "original", "training_log", "predictions")
+        ),
+        *(cell.path("deletion_set") for cell in experiment.deletion_sets(case)),
+    ]
+
+
+def judged_candidates(wildcards):
+    """All candidates that verdicts rest on."""
+    return [path for case in experiment.cases for path in shortlisted(Identity(case))]
+
+
+def nothing_to_correct(target):
+    """End with one line where corrections are asked for and the config has none."""
+    problem = (
+        f"is missing, and `snakemake {target}` looks for it: name a config that has one "
+        "(--configfile mine.yaml); docs/correcting.md says what to write"
+    )
+    refuse(ConfigError(["corrections"], problem))
 
 
 def bound_files(wildcards):
@@ -433,7 +501,9 @@ onstart:
         print(f"warning: {warning}", file=sys.stderr)
     tell_of_failures()  # in the log file as well, which is opened only now
     if workflow.is_main_process:
-        mark_as_outdated()
+        mark_corrections() if experiment.cases else mark_as_outdated()
+        # A candidate that fails says nothing of the others, and there is a page of them.
+        workflow.scheduler.keepgoing |= bool(experiment.cases)
     # The default limit of 100 job starts a second leaves a timer behind for every finished job, each of
     # which then wakes the scheduler once a second: after 100 jobs it takes half a core. A local run needs
     # no such limit, because --cores is one.

@@ -3,7 +3,7 @@ rule judge:
     input:
         lambda wc: case_files(wc.dataset),
         shortlisted,
-        PLACES["shortlist"],
+        lambda wc: decisions(wc.dataset),
         PLACES["checks"],
         PLACES["notes"],
         lambda wc: (

@@ -11,6 +11,25 @@ def made_by(script, method=None):
 
 def stage_results():
     """One result of every job: what names it, its kind, and what it would be made by."""
+    yield from results_of_corrections() if experiment.cases else results_of_experiment()
+
+
+def results_of_corrections():
+    """Of corrections."""
+    for case in experiment.cases:
+        original = experiment.original(case)
+        yield Identity(case), "pictures", made_by("ingest")
+        yield original, "training_set", made_by("folds")
+        yield original, "original", made_by("probe")
+        for block in experiment.blocks_of(case):
+            for cell in block.cells(original):
+                yield from results_of_cell(block, cell)
+        yield Identity(case), "afforded", made_by("afford")
+        yield Identity(case), "shortlist", made_by("shortlist")
+
+
+def results_of_experiment():
+    """Of an experiment."""
     for dataset in experiment.datasets:
         yield Identity(dataset), "pictures", made_by("prepare")
     for run in experiment.runs():
@@ -25,26 +44,30 @@ def stage_results():
         for block in experiment.blocks(original.maker):
             for cell in block.cells(original):
                 yield cell.having(expansion=PLAIN), "deletion_set", made_by("discover")
-                for place, names in block.trials(cell):
+                for place, _ in block.trials(cell):
                     yield place.having(expansion=PLAIN), "deletion_set", made_by("withhold")
                     if place.expansion != PLAIN:
                         yield place, "deletion_set", made_by("expand")
-                for place, names in places_of(block, cell):
-                    for name, over in experiment.importances(block.method, place.expansion):
-                        over = over.format(discovery=place.discovery, share=place.share)
-                        yield place.having(importance=name, over=over), "importance", made_by(
-                            "importance"
-                        )
-                    for candidate in names:
-                        yield place.having(candidate=candidate), "candidate", made_by(
-                            "unlearn", block.method
-                        )
+                yield from results_of_cell(block, cell)
         yield original, "selection", made_by("selection")
         yield original, "measures", made_by("measure")
 
 
+def results_of_cell(block, cell):
+    """Of a method on a deletion set."""
+    for place, names in places_of(block, cell):
+        for name, over in experiment.importances(block.method, place.expansion):
+            over = over.format(discovery=place.discovery, share=place.share)
+            yield place.having(importance=name, over=over), "importance", made_by("importance")
+        for candidate in names:
+            yield place.having(candidate=candidate), "candidate", made_by("unlearn", block.method)
+
+
 def changed_products():
-    """Figures, tables and the page, where they are not what was made."""
+    """Figures, tables and pages, where they are not what was made."""
+    if experiment.cases:
+        made = expand(BESIDE_VERDICT, dataset=experiment.cases)
+        return [path for path in made if os.path.exists(path) and not products.is_intact(path)]
     made = [*table_files(), *figure_files("pdf", "png"), *example_files("pdf", "png")]
     made += suspect_files("pdf", "png")
     return [
@@ -72,7 +95,7 @@ def look_again(wildcards):
 
 
 # A table that somebody edited is theirs to keep or to delete.
-if workflow.is_main_process:
+if workflow.is_main_process and not experiment.cases:
     for path in filter(os.path.exists, table_files()):
         if products.is_sealed(path) and not products.is_intact(path):
             sys.exit(str(DamagedFileError(path, "was changed after it was made")))

@@ -27,7 +27,7 @@ for case in experiment.cases:
             **job(
                 "probe",
                 lambda who: experiment.probe_job(who.dataset),
-                lambda wc, case=case: experiment.sources("probe", case),
+                lambda wc, case=case: experiment.sources("probe", getattr(wc, "dataset", case)),
                 preloaded="torch",
                 dataset=case,
             ),

@@ -7,15 +7,7 @@ for case in experiment.cases:
         input:
             experiment.weights(case),
             Identity(case).path("choice"),
-            [
-                path
-                for method in experiment.methods_of(case)
-                for path in expand(
-                    inputs_of_candidates(method),
-                    discovery=KNOWN,
-                    **{**experiment.original(case).names, "share": "1.0"},
-                )
-            ],
+            lambda wc, case=case: inputs_of_repair(case),
         output:
             Identity(case).path("repaired"),
         log:

@@ -2,7 +2,7 @@
 checkpoint shortlist:
     input:
         lambda wc: case_files(wc.dataset),
-        lambda wc: candidates_of(wc.dataset, lambda method, name, part: part == KNOWN),
+        told_of_all,
     output:
         PLACES["shortlist"],
     log:

@@ -12,11 +12,11 @@ from redress.launch.job import add_setup, identity_of, log, parser, provenance, 
 
 def main(arguments: argparse.Namespace) -> None:
     identity, brought = identity_of(arguments), Brought(**arguments.brought)
-    checks = probe(identity, arguments.uses, setup_of(arguments), brought, provenance(arguments))
-    for one in checks:
+    probed = probe(identity, arguments.uses, setup_of(arguments), brought, provenance(arguments))
+    for one in probed.checks:
         log.info("%s%s: %s", "" if one.well else "warning: ", one.about, one.found)
     place = Identity(identity.dataset)
-    files.write_json(place.path("checks"), {"checks": [asdict(one) for one in checks]}, place)
+    files.write_json(place.path("checks"), asdict(probed), place)
 
 
 if __name__ == "__main__":

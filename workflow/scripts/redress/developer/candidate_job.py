@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from redress.developer.bench import Bench, checked_model
+from redress.developer.norms import norm_shift
 from redress.developer.prediction import Predictor
 from redress.developer.task import Task
 from redress.formats import files
@@ -79,6 +80,7 @@ class CandidateJob:
             "unlearn_seconds": preparation + stopwatch.seconds,
             "preparation_seconds": preparation,
             "peak_memory_mb": memory,
+            "norm_shift": norm_shift(self._original, model),
             "device": device_name(device),
             "made_from": self.made_from(hyperparameters),
             "provenance": self.provenance,

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from redress.developer.bench import Bench, as_arrays, checked_model
+from redress.developer.copies import near_copies
 from redress.developer.margins import MarginLog
 from redress.developer.prediction import Predictor, batch_size
 from redress.developer.training import autocast
 from redress.developer.training_set import normaliser
+from redress.developer.trial import try_out
 from redress.developer.weights import read_weights
 from redress.formats import files
 from redress.formats.alterations import View
@@ -51,13 +53,24 @@ class Brought:
     tolerance: float
 
 
+@dataclass(frozen=True)
+class Probed:
+    """What was found."""
+
+    checks: tuple[Check, ...]
+    near_copies: list[tuple[int, int]]
+    """Training samples, each with the bad sample that it is nearly a copy of."""
+    speed: Mapping[str, float]
+    """Seconds of a `step` of training and of the `prediction` of all that is asked of every model."""
+
+
 def probe(
     identity: Identity,
     uses: Mapping[str, str],
     setup: Setup,
     brought: Brought,
     provenance: Mapping[str, Any],
-) -> list[Check]:
+) -> Probed:
     """Load the weights, hold the model against what is known of it, and write it, its predictions and an
     empty margin log as M_o's.
 
@@ -79,8 +92,14 @@ def probe(
     margins = MarginLog().array(len(bench.samples))  # nobody here watched its training
     files.save_arrays(identity.path("training_log"), {"margins": margins}, {}, identity)
     told = {"device": device_name(bench.device), "made_from": {**bench.seals, "original": seal}}
-    Predictor(bench).predict(model, {**about, **told}).save("predictions", identity)
-    return checks
+    predictions = Predictor(bench).predict(model, {**about, **told})
+    predictions.save("predictions", identity)
+    trial = try_out(bench, model)
+    return Probed(
+        (*checks, *trial.checks),
+        near_copies(bench, model.eval()),
+        {"step": trial.step_seconds, "prediction": predictions.about["prediction_seconds"]},
+    )
 
 
 def _check_output(bench: Bench, model: nn.Module) -> None:

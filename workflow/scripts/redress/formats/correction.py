@@ -5,6 +5,9 @@ from dataclasses import dataclass
 KNOWN, FOLD, GROUP = "known", "fold", "group"
 """The discoveries of all of S_f and, with a number behind it, of S_f without a part."""
 
+NOT_YET = "not run yet"
+"""Why a candidate is missing from a page that was made after failures, where it did not fail itself."""
+
 UNKNOWN = -1
 """In the place of a true label that nobody knows."""
 

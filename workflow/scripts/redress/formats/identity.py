@@ -27,6 +27,7 @@ PLACES = {
     "selection": f"{ORIGINAL}/selection.json",
     "measures": f"{ORIGINAL}/measures.json",
     "notes": "results/truth/{dataset}/notes.json",
+    "afforded": "results/corrections/{dataset}/afforded.json",
     "shortlist": "results/corrections/{dataset}/shortlist.json",
     "checks": "results/corrections/{dataset}/checks.json",
     "choice": "results/corrections/{dataset}/choice.json",

@@ -120,7 +120,7 @@ class Outcome:
     """On the bad samples as they were trained, without augmentation, in the order of `Case.ids`, (m,)."""
     diverged: bool = False
     rest: np.ndarray | None = None
-    """On the training samples outside S_f, if they were asked for: (R,)."""
+    """On training samples outside S_f, all or a draw of them, if they were asked for: (R,)."""
 
     def __post_init__(self) -> None:
         for name in ("validation", "bad", "rest"):
@@ -144,3 +144,7 @@ class Candidate:
     missing where time was short."""
     groups: Mapping[str, Outcome] = field(default_factory=dict)
     """By its name in `Case.group`: the same with S_f less this group."""
+    again: float = 0.0
+    """Seconds of making it once more and having it predict, shared importances there already."""
+    norm_shift: float | None = None
+    """How far running means of batch norms are from M_o's, in its deviations; None where there are none."""

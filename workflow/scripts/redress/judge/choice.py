@@ -89,20 +89,30 @@ def shortlist(
     The best by their in-sample repair: first that of each method and that of all which cost too much, so that
     the price of more repair is known; then others to which there is no objection, until the list is full.
     """
+    order = ranked(case, original, candidates, settings)
+    barred = {at: objection(case, original, candidates[at], settings) for at in order}
+    first = {*{candidates[at].method: at for at in reversed(order)}.values()}
+    first |= {*[at for at in order if barred[at]][:1]}
+    rest = [at for at in order if at not in first and not barred[at]]
+    listed = {*first, *rest[: max(0, settings.shortlist - len(first))]}
+    return [at for at in order if at in listed]
+
+
+def ranked(case: Case, original: Outcome, candidates: Sequence[Candidate], settings: Settings) -> list[int]:
+    """Positions of all that have not diverged, the best first, by what they say of what they were told of.
+
+    What there is an objection to comes last. Samples that choose nothing do not count.
+    """
     asked = judged(case) & ~reported(case, settings)
-    barred = {at: objection(case, original, one, settings) for at, one in enumerate(candidates)}
     alive = [at for at, one in enumerate(candidates) if not one.whole.diverged]
 
     def key(at: int) -> tuple[bool, float, float, str]:
         one = candidates[at].whole
         share = float(np.mean(repaired(case, one.bad)[asked])) if asked.any() else 0.0
-        return bool(barred[at]), -share, -utility(case, one), name(candidates[at])
+        barred = bool(objection(case, original, candidates[at], settings))
+        return barred, -share, -utility(case, one), name(candidates[at])
 
-    ranked = sorted(alive, key=key)
-    first = {*{candidates[at].method: at for at in reversed(ranked)}.values()}
-    first |= {*[at for at in ranked if barred[at]][:1]}
-    rest = [at for at in ranked if at not in first and not barred[at]]
-    return sorted([*first, *rest[: max(0, settings.shortlist - len(first))]], key=key)
+    return sorted(alive, key=key)
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,14 @@ class Figures:
     """McNemar's, of both being equally good."""
     classes: tuple[Price, ...]
     collateral: Mapping[str, Rate]
-    """Training samples outside S_f whose prediction left the original model's, by the class that it had been.
-    Empty where nobody asked."""
+    """Training samples outside S_f, all or a draw of them, whose prediction left the original model's, by the
+    class that it had been. Empty where nobody asked."""
+
+    @property
+    def changed(self) -> Rate | None:
+        """`collateral` of all classes together; None where nobody asked."""
+        rates = self.collateral.values()
+        return Rate(sum(one.hits for one in rates), sum(one.n for one in rates)) if rates else None
 
     @property
     def worst_class(self) -> Price | None:

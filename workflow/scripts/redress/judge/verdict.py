@@ -16,6 +16,7 @@ from redress.judge.choice import (
     judged,
     name,
     objection,
+    ranked,
     repaired,
     reported,
     utility,
@@ -93,16 +94,24 @@ class Judgement:
     """Which bad samples took no part in choosing, boolean (m,)."""
     verdict: Verdict | None = None
     """None where there was nothing to judge or nobody to be judged."""
+    first: int | None = None
+    """Where nobody can judge: position of what ranks first, if it changes more than M_o."""
     chosen: int | None = field(init=False)
-    """Position of the chosen candidate."""
+    """Position of the candidate that was chosen or, where none was for nobody can judge, ranks first."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "chosen", self.choice.chosen)
+        chosen = self.choice.chosen
+        object.__setattr__(self, "chosen", self.first if chosen is None else chosen)
 
     @property
     def take(self) -> bool:
         """Whether the chosen candidate is better than what there was."""
         return self.status in ("repaired", "partly repaired")
+
+    @property
+    def handed(self) -> int | None:
+        """Position of the candidate whose weights the user gets: the chosen, or unjudged that ranks first."""
+        return self.chosen if self.take else self.first
 
 
 def judge(case: Case, original: Outcome, candidates: Sequence[Candidate], settings: Settings) -> Judgement:
@@ -120,13 +129,17 @@ def judge(case: Case, original: Outcome, candidates: Sequence[Candidate], settin
     of_each = [None if one.whole.diverged else figures(case, original, one) for one in candidates]
     of_chosen = None if choice.chosen is None else of_each[choice.chosen]
     status, why = _status(case, original, objections, verdict, of_chosen, 1 - level)
+    first = None
+    if status == "cannot be judged":
+        first = _first(case, original, candidates, objections, settings, choice, verdict)
+        why += _unjudged(case, candidates, first, verdict)
     return Judgement(
         status=status,
         reasons=(
             *why,
             *_offered(case, candidates, objections, choice),
             *_if_complete(case, candidates, objections, verdict),
-            *_caveats(case, verdict, choice, apart),
+            *_caveats(case, candidates, verdict, choice, apart),
         ),
         goal="healed" if by_labels(case) else "not escaped",
         choice=choice,
@@ -136,7 +149,46 @@ def judge(case: Case, original: Outcome, candidates: Sequence[Candidate], settin
         objections=objections,
         reported=apart,
         verdict=verdict,
+        first=first,
     )
+
+
+def _first(
+    case: Case,
+    original: Outcome,
+    candidates: Sequence[Candidate],
+    objections: Sequence[str],
+    settings: Settings,
+    choice: Choice,
+    verdict: Verdict | None,
+) -> int | None:
+    """Position of what ranks first, by few held-out samples or by what it was told of.
+
+    None where nothing can be taken or it changes no more than M_o.
+    """
+    if verdict is not None:
+        return choice.chosen if verdict.repair.hits > verdict.before.hits else None
+    order = [at for at in ranked(case, original, candidates, settings) if not objections[at]]
+    before = int(repaired(case, original.bad)[judged(case)].sum())
+    if not order or int(repaired(case, candidates[order[0]].whole.bad)[judged(case)].sum()) <= before:
+        return None
+    return order[0]
+
+
+def _unjudged(
+    case: Case, candidates: Sequence[Candidate], first: int | None, verdict: Verdict | None
+) -> list[str]:
+    """What is said where candidates are only ranked."""
+    if first is None:
+        return ["No candidate changes more of the bad samples than it may cost: keep the original model."]
+    one = candidates[first]
+    done = "is right about" if by_labels(case) else "no longer predicts as labelled"
+    if verdict is not None:
+        told = f"{percent(verdict.repair)} of those that it was not told of, too few to say more"
+    else:
+        told = percent(rate(repaired(case, one.whole.bad), judged(case)))
+        told += " of the bad samples, but it was told of them, and that flatters every method"
+    return [f"The weights are those of {one.method}, which ranks first and was not judged: it {done} {told}."]
 
 
 def ceiling(case: Case, original: Outcome, model: Outcome) -> float:
@@ -291,7 +343,9 @@ def _if_complete(
         )
 
 
-def _caveats(case: Case, verdict: Verdict | None, choice: Choice, apart: np.ndarray) -> Iterator[str]:
+def _caveats(
+    case: Case, candidates: Sequence[Candidate], verdict: Verdict | None, choice: Choice, apart: np.ndarray
+) -> Iterator[str]:
     """What is to be known of a verdict, whatever it is."""
     if not by_labels(case):
         yield (
@@ -301,11 +355,19 @@ def _caveats(case: Case, verdict: Verdict | None, choice: Choice, apart: np.ndar
     fine = int(np.count_nonzero(case.labelled & ~case.mislabelled))
     if fine:
         yield f"{fine} of the bad samples have their true label and do not count: probably they are fine."
-    if verdict is None:
+    if verdict is None or choice.chosen is None:
         return
+    one = candidates[choice.chosen]
+    m = np.count_nonzero(judged(case))
+    there = np.count_nonzero(judged(case) & (held_out(case, one) != ABSENT))
+    if there < m:
+        yield (
+            f"{one.method} was not made again without every fold: {there} of {m} bad samples were held out,"
+            " and the interval is theirs."
+        )
     if verdict.grouped:
         yield "The figures are with whole groups held out, which are worse than with samples drawn at random."
-    elif case.group is None:
+    elif not one.groups:
         yield "If the found samples were the easy ones to find, the others are repaired less than this says."
     if apart.any() and verdict.repair.n <= np.count_nonzero(apart):
         yield f"The figures are of {verdict.repair.n} bad samples that took no part in choosing."

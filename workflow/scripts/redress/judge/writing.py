@@ -10,6 +10,7 @@ from typing import Any
 from redress.formats import files, products
 from redress.formats.correction import UNKNOWN
 from redress.formats.identity import Identity
+from redress.judge.budget import LeftOut
 from redress.judge.case import Candidate, Case, Outcome
 from redress.judge.choice import Settings, judged, repaired
 from redress.judge.figures import ABSENT, Fate, by_group, held_out
@@ -24,14 +25,22 @@ def write(
     candidates: Sequence[Candidate],
     judgement: Judgement,
     settings: Settings,
+    left_out: Sequence[LeftOut] = (),
+    folder: Path | None = None,
     **also: Any,
 ) -> None:
-    """Write the three files to results/corrections/<name>/; `also` goes into verdict.json."""
+    """Write the three files to `folder`, by default results/corrections/<name>/; the verdict gets `also`."""
     identity = Identity(name)
-    path = Path(identity.path("verdict"))
-    _table(path.with_name("candidates.csv"), candidate_rows(case, original, candidates, judgement))
-    _table(path.with_name("heldout.csv"), heldout_rows(case, original, candidates, judgement))
-    files.write_json(path, {**verdict_of(case, candidates, judgement, settings), **also}, identity)
+    folder = Path(identity.path("verdict")).parent if folder is None else folder
+    rows = candidate_rows(case, original, candidates, judgement, left_out)
+    _table(folder / "candidates.csv", rows)
+    _table(folder / "heldout.csv", heldout_rows(case, original, candidates, judgement))
+    verdict = verdict_of(case, candidates, judgement, settings, left_out)
+    files.write_json(folder / "verdict.json", {**verdict, **also}, identity)
+
+
+def _key(one: Candidate | LeftOut) -> tuple[str, str]:
+    return one.method, json.dumps(dict(one.hyperparameters), sort_keys=True)
 
 
 def headline(
@@ -41,7 +50,11 @@ def headline(
     word, verdict, at = judgement.status.capitalize(), judgement.verdict, judgement.chosen
     figures = None if at is None else judgement.figures[at]
     if verdict is None or figures is None or judgement.status in ("cannot be judged", "nothing to repair"):
-        return f"{word}: {judgement.reasons[0][0].lower()}{judgement.reasons[0][1:]}"
+        told = f"{word}: {judgement.reasons[0][0].lower()}{judgement.reasons[0][1:]}"
+        if judgement.handed is None:
+            return told
+        label = candidates[judgement.handed].method
+        return f"{told} {(labels or {}).get(label, label)} ranks first; its weights are there, unjudged."
     method, lost = candidates[at or 0].method, round(100 * figures.utility_lost, 1)
     what = {"healed": "right about", "not escaped": "no longer misled on"}[judgement.goal]
     price = "at no loss of accuracy"
@@ -55,7 +68,11 @@ def headline(
 
 
 def verdict_of(
-    case: Case, candidates: Sequence[Candidate], judgement: Judgement, settings: Settings
+    case: Case,
+    candidates: Sequence[Candidate],
+    judgement: Judgement,
+    settings: Settings,
+    left_out: Sequence[LeftOut] = (),
 ) -> dict[str, Any]:
     """What verdict.json holds. Shares are fractions, None where there is nothing to tell."""
     at, verdict = judgement.chosen, judgement.verdict
@@ -66,6 +83,7 @@ def verdict_of(
         "status": judgement.status,
         "sentence": headline(candidates, judgement),
         "take": judgement.take,
+        "weights": None if judgement.handed is None else "judged" if judgement.take else "unjudged",
         "method": None if chosen is None else chosen.method,
         "hyperparameters": None if chosen is None else dict(chosen.hyperparameters),
         "unlearn_seconds": None if chosen is None else chosen.seconds,
@@ -89,20 +107,35 @@ def verdict_of(
             "p": figures.utility_p,
             "worst_class": None if worst is None else {"name": worst.name, "lost": worst.lost, "p": worst.p},
         },
+        "collateral": None
+        if figures is None or figures.changed is None
+        else {
+            **_known(figures.changed),
+            "classes": {name: _rate(one) for name, one in figures.collateral.items()},
+        },
         "bad_samples": case.m,
         "bad_samples_that_count": int(judged(case).sum()),
         "true_labels_known": int(case.labelled.sum()),
         "validation_trusted": case.trusted,
         "chosen_among": judgement.choice.tried,
+        "left_out": [vars(one) for one in left_out],
         "settings": vars(settings),
         "reasons": list(judgement.reasons),
     }
 
 
 def candidate_rows(
-    case: Case, original: Outcome, candidates: Sequence[Candidate], judgement: Judgement
+    case: Case,
+    original: Outcome,
+    candidates: Sequence[Candidate],
+    judgement: Judgement,
+    left_out: Sequence[LeftOut] = (),
 ) -> Iterator[dict[str, Any]]:
-    """A row per candidate, M_o's first; intervals are at 95 % and do not allow for the choosing."""
+    """A row per candidate, M_o's first; intervals are at 95 % and do not allow for the choosing.
+
+    Candidates that were not run come last.
+    """
+    why = {_key(one): one.why for one in left_out}
     counted = judged(case)
     before = rate(repaired(case, original.bad), counted).estimate
     rows = [(Candidate("original", {}, 0.0, original), judgement.original, "", None)]
@@ -119,6 +152,8 @@ def candidate_rows(
             "objection": objection,
             "chosen": at is not None and at == judgement.chosen,
             "tied": at in judgement.choice.tied,
+            "left_out": why.pop(_key(one), ""),
+            "norm_shift": one.norm_shift,
         }
         if figures is not None:
             fates = {"": figures.held_out, "in_sample_": figures.in_sample, "groups_": figures.of_groups}
@@ -126,7 +161,8 @@ def candidate_rows(
                 row |= _fate(prefix, of)
             repair = rate(repaired(case, held_out(case, one)), counted & (held_out(case, one) != ABSENT))
             worst = figures.worst_class
-            left = figures.collateral.values()
+            left = {name: one.estimate for name, one in figures.collateral.items()}
+            most = max(left, key=lambda name: left[name], default=None)
             row |= _spread("utility", figures.utility) | {
                 "utility_lost": figures.utility_lost,
                 "utility_p": figures.utility_p,
@@ -135,11 +171,15 @@ def candidate_rows(
                 "repair_index": repair_index(repair.estimate, before, ceiling(case, original, one.whole))
                 if repair.n
                 else None,
-                "collateral": sum(rate.hits for rate in left) / sum(rate.n for rate in left)
-                if left
-                else None,
+                "collateral_worst_class": most,
+                "collateral_worst": None if most is None else left[most],
             }
+            row |= _spread("collateral", figures.changed)
         yield row
+    for absent in left_out:
+        if _key(absent) in why:
+            hyperparameters = json.dumps(dict(absent.hyperparameters))
+            yield {"method": absent.method, "hyperparameters": hyperparameters, "left_out": absent.why}
 
 
 def heldout_rows(

@@ -53,6 +53,21 @@ def peak_memory_mb(device: torch.device) -> float:
     return host_peak_memory_mb()
 
 
+def free_memory(device: torch.device) -> int:
+    """Bytes that a job could take: of the GPU, or of what this machine or its container has left."""
+    if device.type == "cuda":
+        free: int = torch.cuda.mem_get_info(device)[0]
+        return free
+    pages = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        pages = int(lines["MemAvailable"].split()[0]) * 1024
+        limit, used = (int(Path(f"/sys/fs/cgroup/memory.{one}").read_text()) for one in ("max", "current"))
+    except (OSError, KeyError, ValueError):  # not Linux, or no limit
+        return pages
+    return min(pages, limit - used)
+
+
 class Stopwatch:
     """Wall-clock seconds of the block, the device's queue emptied at both ends."""
 

@@ -108,6 +108,10 @@ class Corrections(Experiment):
         for name, block in self._config["expansions"].items():
             self._check_block("expansions", name, block)
         self._check_methods()
+        for method in self.methods:
+            if len(self.expansions_of(method)) > 1:
+                problem = "names several: a correction's folds choose, so give each a block of its own (use)"
+                raise ConfigError(["methods", method, "expansion"], problem)
 
     def _as_experiment(self, expansions: Mapping[str, Any]) -> dict[str, Any]:
         """The blocks of the experiment that these corrections are."""
@@ -183,9 +187,7 @@ class Corrections(Experiment):
             block
             for block in self.blocks(BROUGHT)
             if block.discovery in (KNOWN, *parts_of(case))
-            and not (
-                unknown and signatures.constant("methods", self._use("methods", block.method), "NEEDS_RECIPE")
-            )
+            and not (unknown and self._trains_anew(block.method))
         )
 
     def methods_of(self, name: str) -> list[str]:
@@ -266,25 +268,70 @@ class Corrections(Experiment):
         original = self.original(name)
         return self.arguments(original, *OF_ORIGINAL, **self.setup(original), brought=brought)
 
+    def minutes(self, name: str) -> float | None:
+        """What the candidates of the block `name` may take, one job after the other; None for no limit."""
+        limit: float | None = self.case(name).settings["search"]["minutes"]
+        return limit
+
+    def afford_job(self, name: str) -> str:
+        """What afford.py is told."""
+        case = self.case(name)
+        batches = -(-len(case.training) // case.recipe.batch_size)
+        told = {**self._budget(name), "batches": str(batches)}
+        return self.arguments(self.original(name), *OF_ORIGINAL, **told)
+
+    def _budget(self, name: str) -> dict[str, Any]:
+        limit = self.minutes(name)
+        return {"jobs": [self._jobs(name)]} | ({} if limit is None else {"minutes": f"{limit:g}"})
+
+    def _jobs(self, name: str) -> list[dict[str, Any]]:
+        """What runs together, with what each candidate takes as far as its settings say."""
+        recipe, methods = self.case(name).recipe, self.methods_of(name)
+        return [
+            {
+                "method": group.method,
+                "candidates": {one: self.candidates(group.method)[one] for one in carried},
+                "steps": {one: self._steps(group.method, one, recipe) for one in carried},
+                "importances": self.importances(group.method, group.expansion, carried),
+                "anew": self._trains_anew(group.method),
+            }
+            for group in self.groups()
+            if group.method in methods
+            for carried in ([[one] for one in group.candidates] if group.one_per_job else [group.candidates])
+        ]
+
+    def _trains_anew(self, method: str) -> bool:
+        """Whether a method trains as M_o was trained."""
+        return bool(signatures.constant("methods", self._use("methods", method), "NEEDS_RECIPE"))
+
+    def _steps(self, method: str, candidate: str, recipe: Recipe) -> int:
+        if self._trains_anew(method):
+            return recipe.steps
+        known = signatures.defaults(signatures.keywords("methods", self._use("methods", method), "unlearn"))
+        steps = {**known, **self.candidates(method)[candidate]}.get("steps")
+        return int(steps) if isinstance(steps, int | float) else 0
+
     def shortlist_job(self, name: str) -> str:
         """What shortlist.py is told."""
-        original, told = self.original(name), self._judged(name)
-        return self.arguments(original, *OF_ORIGINAL, **told)
+        told = {**self._judged(name), **self._budget(name), "groups": [self.case(name).groups]}
+        return self.arguments(self.original(name), *OF_ORIGINAL, **told)
 
     def choose_job(self, name: str) -> str:
         """What choose.py is told."""
+        limit = self.minutes(name)
         told = self._judged(name) | {"groups": [self.case(name).groups]}
+        told |= {} if limit is None else {"minutes": f"{limit:g}"}
         return self.arguments(self.original(name), *OF_ORIGINAL, **told)
 
     def judge_job(self, name: str) -> str:
         """What judge.py is told."""
         original, case, told = self.original(name), self.case(name), self._judged(name)
         told |= {"groups": [case.groups], "bad_list": self.list_fingerprint(name)}
+        told |= {**self._budget(name), "training": case.settings["training"], "classes": [case.classes]}
         if self.rehearsals_of(name):
             told |= {"rehearsal": "yes"}
         if case.suspects:
-            color = case.settings["preprocess"]["color"]
-            told |= {"training": case.settings["training"], "classes": [case.classes], "color": color}
+            told |= {"suspicious": "yes", "color": case.settings["preprocess"]["color"]}
         styles = [[method, block["style"]] for method, block in self._config["methods"].items()]
         return self.arguments(original, *OF_ORIGINAL, **told, styles=[styles])
 
@@ -360,12 +407,15 @@ def _counted(case: Case) -> np.ndarray:
 
 
 def _to_rehearse(case: Case) -> Case:
-    """The case that a rehearsal is: a list as long, found of what was planted, and nobody to suspect."""
+    """The case that a rehearsal is: a list as long, of what was planted, nobody to suspect, and no budget."""
     counted = _counted(case)
     bad = BadList(case.bad.samples[counted], case.bad.true_labels[counted], groups=None)
-    return replace(
-        case, bad=bad, settings={**case.settings, "suspects": {**case.settings["suspects"], "number": 0}}
-    )
+    settings = {
+        **case.settings,
+        "suspects": {**case.settings["suspects"], "number": 0},
+        "search": {"minutes": None},
+    }
+    return replace(case, bad=bad, settings=settings)
 
 
 def _pairs(name: str, case: Case) -> list[tuple[int, int, int]]:

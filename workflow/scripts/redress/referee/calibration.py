@@ -206,7 +206,7 @@ def verdicts(scenario: Scenario, settings: Settings) -> Iterator[Row]:
 
 
 def _said(judgement: Judgement, given: Sequence[Candidate], settings: Settings) -> Row:
-    verdict, at = judgement.verdict, judgement.chosen
+    verdict, at = judgement.verdict, judgement.choice.chosen
     return {
         "status": judgement.status,
         "method": None if at is None else given[at].method,
@@ -225,7 +225,7 @@ def _said(judgement: Judgement, given: Sequence[Candidate], settings: Settings) 
 
 def _known(judgement: Judgement, before: Fact, facts: Sequence[Fact | None]) -> Row:
     """What is so of the chosen candidate."""
-    fact = None if judgement.chosen is None else facts[judgement.chosen]
+    fact = None if judgement.choice.chosen is None else facts[judgement.choice.chosen]
     healed = judgement.goal == "healed"
     return {
         "undiscovered": None if fact is None else fact.healed if healed else fact.changed,
@@ -259,7 +259,9 @@ def _regrets(
     allowed = [fact.worth for fact in alive.values() if round(fact.utility - least, 12) >= 0]
     return {
         "worth_before": before.worth,
-        "worth_chosen": before.worth if judgement.chosen is None else alive[judgement.chosen].worth,
+        "worth_chosen": before.worth
+        if judgement.choice.chosen is None
+        else alive[judgement.choice.chosen].worth,
         "worth_taken": before.worth if taken is None else alive[taken].worth,
         "worth_offered": before.worth if offered is None else alive[offered].worth,
         "worth_today": before.worth if today is None else alive[today].worth,

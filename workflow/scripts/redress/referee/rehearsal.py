@@ -16,7 +16,7 @@ from redress.judge import Candidate, Case, Judgement, Settings, judge
 from redress.judge.choice import judged, repaired
 from redress.judge.figures import ABSENT, held_out
 from redress.judge.rates import rate
-from redress.judge.reading import candidates, original_outcome
+from redress.judge.reading import candidates, made_again, original_outcome
 
 Row = dict[str, Any]
 
@@ -40,9 +40,8 @@ def rehearsed(original: Identity, blocks: Iterable[Block], settings: Settings) -
     measures it; `healed` that by true labels.
     """
     place = Identity(original.dataset)
-    listed = files.read_json(place.path("shortlist"), place, "shortlist")["shortlist"]
     blocks = list(blocks)
-    named = candidates(original, blocks, [], lambda *one: list(one) in listed)
+    named = candidates(original, blocks, [], made_again(place, None))
     case, (before, _) = Case.load(original.dataset), original_outcome(original)
     judgement = judge(case, before, [one for _, one in named], settings)
     planted = files.read_json(place.path("planted"), place, "given", "true")

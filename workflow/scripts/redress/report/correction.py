@@ -15,6 +15,7 @@ from redress.formats import products
 from redress.formats.correction import Check
 from redress.formats.identity import Identity
 from redress.judge import Candidate, Case, Judgement, Outcome, Settings
+from redress.judge.budget import LeftOut
 from redress.judge.choice import judged, repaired
 from redress.judge.figures import ABSENT, Fate, held_out
 from redress.judge.rates import Rate, rate
@@ -62,8 +63,10 @@ class About:
     """How many bad samples there may be, in a sentence."""
     rehearsal: Mapping[str, Any] | None = None
     """How well verdicts predicted what was planted, see `redress.referee.rehearsal.summary`."""
-    left_out: Sequence[str] = ()
-    """What did not fit the budget, in sentences."""
+    left_out: Sequence[LeftOut] = ()
+    """What there was no time for."""
+    unfinished: Sequence[str] = ()
+    """What is missing of a correction of which jobs failed, in sentences; none of one that is finished."""
     loading: str = ""
     """Lines of Python by which the user's own code loads the weights."""
     command: str = ""
@@ -90,15 +93,21 @@ class Correction:
 
     def style(self, method: str) -> Style:
         """How a method looks and is called."""
-        own = [*self.about.styles, *((one.method, {}) for one in self.candidates)]
+        others = [one.method for one in self.candidates] + [one.method for one in self.about.left_out]
+        own = [*self.about.styles, *((name, {}) for name in others)]
         return styles_of(list({name: (name, given) for name, given in reversed(own)}.values())[::-1])[method]
 
     def write(self) -> None:
         """Write MODEL_CARD.md and report.html to the case's folder, results/corrections/<case>/."""
         folder = Path(Identity(self.about.case).path("verdict")).parent
-        for name, text in (("MODEL_CARD.md", self.card()), ("report.html", self.page())):
-            with products.sealed(folder / name) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+        self.write_page(folder)
+        with products.sealed(folder / "MODEL_CARD.md") as temporary:
+            temporary.write_text(self.card(), encoding="utf-8")
+
+    def write_page(self, folder: Path) -> None:
+        """Write the page alone, to `folder`."""
+        with products.sealed(folder / "report.html") as temporary:
+            temporary.write_text(self.page(), encoding="utf-8")
 
     def page(self) -> str:
         """The page as HTML."""
@@ -115,8 +124,20 @@ class Correction:
             rows=list(self.rows()),
             chart=self._chart(),
             rehearsal=self._rehearsal(),
+            left_out=self._left_out(),
             limits=LIMITS,
         )
+
+    def _left_out(self) -> list[str]:
+        """What there was no time for: a line for all candidates of a method that lack the same."""
+        lines: dict[tuple[str, str], list[str]] = {}
+        for one in self.about.left_out:
+            lines.setdefault((one.method, one.why), []).append(_words(one))
+        return [
+            f"{self.style(method).label}{f' ({words[0]})' if words[0] and len(words) == 1 else ''}"
+            f"{f', {len(words)} candidates' if len(words) > 1 else ''}: {why}"
+            for (method, why), words in lines.items()
+        ]
 
     def card(self) -> str:
         """The model card as Markdown."""
@@ -145,6 +166,8 @@ class Correction:
         if figures is not None:
             yield "Validation accuracy before", percent(j.original.utility)
             yield "Validation accuracy after", percent(figures.utility)
+            if figures.changed is not None:
+                yield "Other training samples predicted otherwise", percent(figures.changed)
             if figures.worst_class is not None:
                 worst = figures.worst_class
                 yield "Class that lost most", f"{worst.name}, {100 * worst.lost:.1f} points"
@@ -158,9 +181,12 @@ class Correction:
             f"{self.case.m}, of which {counted} count and {self.case.labelled.sum()} have a true label",
         )
         tolerated = 100 * self.settings.utility_tolerance
+        ran = [(one.method, dict(one.hyperparameters)) for one in self.candidates]
+        never = sum((one.method, dict(one.hyperparameters)) not in ran for one in self.about.left_out)
+        missed = f"; {never} {'was' if never == 1 else 'were'} not run for lack of time" if never else ""
         yield (
             "Candidates",
-            f"{len(self.candidates)}, which may cost {tolerated:.1f} points of validation accuracy",
+            f"{len(self.candidates)}, which may cost {tolerated:.1f} points of validation accuracy{missed}",
         )
 
     def _sections(self) -> Iterator[tuple[str, str]]:
@@ -193,7 +219,7 @@ class Correction:
             predicted = held_out(self.case, one)
             remark = [j.objections[at]] if j.objections[at] else []
             if at == j.chosen:
-                remark = ["chosen"]
+                remark = ["chosen" if j.first is None else "ranks first, not judged"]
             elif at in j.choice.tied:
                 remark = ["tied with the best"]
             elif not one.folds and not remark:
@@ -282,7 +308,7 @@ def data(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def _words(one: Candidate) -> str:
+def _words(one: Candidate | LeftOut) -> str:
     return ", ".join(f"{key} = {value}" for key, value in one.hyperparameters.items())
 
 

@@ -28,7 +28,10 @@ def unlearn(task: Task, *, depth: int = 3) -> nn.Module:
 
 
 def configure(project, methods=METHODS, **block):
-    config = {**brought.config(**{"judge": {"folds": 2}, **block}), "methods": methods}
+    config = {
+        **brought.config(**{"judge": {"folds": 2}, "suspects": {"number": 0}, **block}),
+        "methods": methods,
+    }
     (project.folder / "mine.yaml").write_text(yaml.safe_dump(config))
 
 

@@ -11,6 +11,8 @@ COLORS = {"dark": (40, 40, 40), "green": (30, 220, 30), "red": (220, 30, 30)}
 """In alphabetical order, as folders are taken."""
 
 NET = '''
+from types import SimpleNamespace
+
 from torch import nn
 
 
@@ -35,6 +37,23 @@ class Named(Net):
         return {"logits": super().forward(x)}
 
 
+class Object(Net):
+    def forward(self, x):
+        return SimpleNamespace(logits=super().forward(x), loss=None)
+
+
+class Odd(Net):
+    """Batch norm before all, which changes nothing, and dropout behind all."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3, eps=1e-9, affine=False)
+        self.drop = nn.Dropout(0.9)
+
+    def forward(self, x):
+        return self.drop(super().forward(self.norm(x)))
+
+
 class Moody(Net):
     def forward(self, x):
         if self.training:
@@ -48,6 +67,10 @@ def demanding(width):
 
 def broken():
     raise KeyError("depth")
+
+
+def leaving():
+    raise SystemExit(3)
 
 
 def nothing():

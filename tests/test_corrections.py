@@ -81,6 +81,15 @@ def test_lists_of_cleanlab_and_fiftyone_are_known_by_their_columns(here):
     assert "names samples by row numbers" in refusal()
 
 
+def test_a_table_that_is_none_and_a_column_that_is_nearly_one_are_told():
+    lines("path,true_label", "red/03.png,green")
+    assert refusal().endswith("'path,true_label' is no id; a table has a column 'id' or 'filepath'")
+    lines("id;true_label", "red/03.png;green")
+    assert refusal().endswith("and values that are parted by commas")
+    write_table([["red/03.png", "green"]], ("id", "true_labels"))
+    assert refusal().endswith("a column 'true_labels' says nothing; is it 'true_label'?")
+
+
 def test_an_id_that_is_not_there_is_answered_with_the_three_nearest():
     lines("red/3.png")
     told = refusal()

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from brought import COLORS, config, weights, write_picture
+from brought import COLORS, config, weights, write_csv, write_picture
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from redress.brought.case import copies, cut, ingest, others
+from redress.brought.case import copies, cut, in_both, ingest, others, probably_fine
 from redress.developer.bench import Bench
 from redress.developer.probing import Brought, check_order, probe
-from redress.developer.weights import read_weights
+from redress.developer.weights import CONTAINERS, read_weights
 from redress.formats import files
 from redress.formats.contents import DeletionSet, Predictions
 from redress.formats.errors import BadInputError
@@ -135,9 +135,20 @@ def test_weights_of_another_training_set_and_bad_samples_that_were_never_learnt_
 # The network
 
 
-@pytest.mark.parametrize("factory", ["net.py:Pair", "net.py:Named"])
+@pytest.mark.parametrize("factory", ["net.py:Pair", "net.py:Named", "net.py:Object"])
 def test_outputs_that_are_a_tuple_or_have_logits_are_taken_apart(factory):
     assert probed(1.0, model={"factory": factory, "weights": "weights.pt"})[1]["accuracy"].well
+
+
+def test_dropout_and_batch_norm_in_odd_places_are_at_rest_and_stay_as_they_were():
+    norm = {"mean": torch.zeros(3), "var": torch.ones(3)}
+    running = {f"norm.running_{name}": value for name, value in norm.items()}
+    torch.save({**weights(), **running, "norm.num_batches_tracked": torch.tensor(7)}, "weights.pt")
+    original, checks = probed(1.0, model={"factory": "net.py:Odd", "weights": "weights.pt"})
+    assert all(check.well for check in checks.values())
+    arrays, _ = files.load_arrays(original.path("original"), original)
+    assert all(np.array_equal(arrays[name], value) for name, value in running.items())
+    assert arrays["norm.num_batches_tracked"] == 7
 
 
 @pytest.mark.parametrize(
@@ -145,6 +156,7 @@ def test_outputs_that_are_a_tuple_or_have_logits_are_taken_apart(factory):
     [
         ("net.py:demanding", "missing a required argument: 'width'; give it in model.arguments"),
         ("net.py:broken", "raised KeyError: 'depth'"),
+        ("net.py:leaving", "raised SystemExit: 3"),
         ("net.py:nothing", "returned str, not a torch.nn.Module"),
         ("net.py:Nets", "has no function 'Nets'"),
         ("net.py:Moody", "in training mode, raised RuntimeError: not in this mood"),
@@ -179,7 +191,7 @@ NETWORK = nn.ModuleDict({"head": nn.Linear(3, 3), "norm": nn.BatchNorm1d(3)}).st
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "model.", "module._orig_mod."])
-@pytest.mark.parametrize("container", [None, "state_dict", "model", "state_dict_ema", "model_ema"])
+@pytest.mark.parametrize("container", [None, *CONTAINERS])
 def test_weights_are_found_under_prefixes_and_in_containers(prefix, container):
     tensors = OrderedDict((prefix + name, value) for name, value in NETWORK.items())
     torch.save({container: tensors, "epoch": 3} if container else tensors, "w.pt")
@@ -203,6 +215,15 @@ def test_of_several_models_one_must_be_named():
     read, _ = read_weights("w.pt", "state_dict_ema", NETWORK)
     assert torch.equal(read["head.bias"], ema["head.bias"])
     assert "no entry 'ema' that holds weights" in refusal(read_weights, "w.pt", "ema", NETWORK)
+
+
+def test_an_entry_of_any_name_is_read_where_it_is_named():
+    torch.save({"net": NETWORK, "epoch": 3}, "w.pt")
+    assert "holds no weights that could be found; it is a dict of net, epoch" in refusal(
+        read_weights, "w.pt", "auto", NETWORK
+    )
+    read, _ = read_weights("w.pt", "net", NETWORK)
+    assert set(read) == set(NETWORK)
 
 
 def test_weights_fit_by_name_and_shape_and_never_by_position():
@@ -293,3 +314,19 @@ def test_copies_of_bad_samples_left_elsewhere_are_found():
     assert copies(*digests, case.bad, case.training, case.validation) == [
         "green/05.png, green/01.png (validation): a copy of red/03.png, which is on the list"
     ]
+
+
+def test_validation_pictures_that_are_training_pictures_are_found():
+    content = Path("train/green/05.png").read_bytes()
+    Path("validation/green/01.png").write_bytes(content)
+    plan, _ = ingested()
+    arrays, _ = files.load_arrays(Identity("mine").path("pictures"), Identity("mine"))
+    digests = arrays["train_digests"], arrays["validation_digests"]
+    assert in_both(*digests, plan.case("mine").validation) == ["green/01.png"]
+
+
+def test_a_bad_sample_whose_true_label_is_the_given_one_is_probably_fine():
+    rows = [[f"red/{number:02}.png", "green" if number else "red"] for number in range(10)]
+    write_csv(Path("bad.csv"), ["id", "true_label"], rows)
+    case = Corrections(config()).case("mine")
+    assert probably_fine(case.bad, case.training) == ["red/00.png"]

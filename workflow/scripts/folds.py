@@ -6,7 +6,7 @@ import json
 import numpy as np
 
 from redress.brought.bad_list import read_bad_list
-from redress.brought.case import copies, cut, listings, probably_fine
+from redress.brought.case import copies, cut, in_both, listings, probably_fine
 from redress.formats import files
 from redress.formats.identity import OF_ORIGINAL, Identity
 from redress.judge.case import Case
@@ -29,8 +29,10 @@ def main(arguments: argparse.Namespace) -> None:
         group=None if bad.groups is None else np.array(bad.groups),
     ).save(identity.dataset)
     pictures, _ = files.load_arrays(identity.path("pictures"), Identity(identity.dataset), mapped=True)
-    alike = copies(pictures["train_digests"], pictures["validation_digests"], bad, training, validation)
+    digests = pictures["train_digests"], pictures["validation_digests"]
+    alike = copies(*digests, bad, training, validation)
     notes = {"copies": alike, "probably_fine": probably_fine(bad, training)}
+    notes["in_both"] = in_both(*digests, validation)
     files.write_json(identity.path("notes"), notes, Identity(identity.dataset))
     log.info("%d bad samples in %d folds; %d copies of them elsewhere", len(bad), arguments.folds, len(alike))
 

@@ -119,6 +119,10 @@ def checks(place: Identity, arguments: argparse.Namespace) -> Iterator[Check]:
     yield Check("copies of bad samples", not alike, f"{'; '.join(alike) or 'none'}{advice}")
     advice = ": their true label is the one they were trained with" if fine else ""
     yield Check("bad samples that are probably fine", not fine, f"{', '.join(fine) or 'none'}{advice}")
+    both = notes["in_both"]
+    told = f"{len(both)} are training pictures, to the pixel, such as {', '.join(both[:3])}"
+    advice = ": what is right about them is not surely right about others"
+    yield Check("validation pictures", not both, f"{told}{advice}" if both else "none is a training picture")
 
 
 def suspects(

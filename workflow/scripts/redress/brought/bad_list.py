@@ -17,6 +17,8 @@ NEAREST = 3
 COLUMNS = ("id", "filepath", "is_label_issue")
 """By one of these the first line is known to be a heading."""
 
+OPTIONAL = ("true_label", "group")
+
 TRUE = ("true", "1", "yes")
 
 
@@ -49,6 +51,10 @@ def read_bad_list(
     twice, times = Counter(names).most_common(1)[0]
     if times > 1:
         raise BadInputError(f"{file}: names '{twice}' {times} times")
+    parted = set(names[0]) & set(",;\t")
+    if parted and names[0] not in training.at:
+        by = "" if "," in parted else " and values that are parted by commas"
+        raise BadInputError(f"{file}: '{names[0]}' is no id; a table has a column 'id' or 'filepath'{by}")
     for name in names:
         if name not in training.at:
             raise BadInputError(f"{file}: {_no_sample(name, training, validation)}")
@@ -76,6 +82,10 @@ def _rows(file: str, tag: str | None) -> Iterator[tuple[str, str, str]]:
     columns, rows = read_csv(file)
     if "tags" not in columns and tag:
         raise BadInputError(f"{file}: bad_tag is '{tag}', but there is no column 'tags'")
+    for known in OPTIONAL:
+        near = difflib.get_close_matches(known, [one.lower() for one in columns], n=1, cutoff=0.8)
+        if near and known not in columns:
+            raise BadInputError(f"{file}: a column '{near[0]}' says nothing; is it '{known}'?")
     name = _name_column(file, columns, rows)
     for row in rows:
         if "is_label_issue" in columns and row["is_label_issue"].lower() not in TRUE:

@@ -125,6 +125,11 @@ def copies(
     ]
 
 
+def in_both(digests: np.ndarray, others: np.ndarray, validation: Listing) -> list[str]:
+    """Validation pictures that are training ones, to the pixel: `digests` (N,) of these, `others` (V,)."""
+    return [validation.ids[at] for at in np.flatnonzero(np.isin(others, digests))]
+
+
 def probably_fine(bad: BadList, training: Listing) -> list[str]:
     """Bad samples whose true label, as given, is the label they were trained with."""
     same = (bad.true_labels != UNKNOWN) & (bad.true_labels == training.labels[bad.samples])

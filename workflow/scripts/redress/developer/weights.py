@@ -1,6 +1,6 @@
 """Weights that somebody brings, read without running any code that a file may hold."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ from torch import Tensor
 from redress.formats.errors import BadInputError
 from redress.formats.weights import check_fit
 
-CONTAINERS = ("state_dict", "model", "state_dict_ema", "model_ema")
-"""Entries of checkpoints that hold weights."""
+CONTAINERS = ("state_dict", "model_state_dict", "model", "state_dict_ema", "model_ema")
+"""Entries of checkpoints that usually hold weights."""
 
 PREFIXES = ("module.", "_orig_mod.", "model.")
 """What DataParallel, torch.compile and Lightning put before every name."""
@@ -49,10 +49,11 @@ def _tensors(path: str, key: str) -> Tensors:
         if key != "auto":
             raise BadInputError(f"{path}: weights_key is '{key}', but the file holds weights and no entries")
         return content
-    held = dict(_entries(content))
+    held = dict(_entries(content, CONTAINERS if key == "auto" else (key,)))
     if key != "auto":
         if key not in held:
-            raise BadInputError(f"{path}: no entry '{key}' that holds weights; {_has(held, content)}")
+            usual = dict(_entries(content, CONTAINERS))
+            raise BadInputError(f"{path}: no entry '{key}' that holds weights; {_has(usual, content)}")
         return held[key]
     if not held:
         raise BadInputError(f"{path}: holds no weights that could be found; {_has(held, content)}")
@@ -103,10 +104,10 @@ def _are_tensors(content: object) -> bool:
     )
 
 
-def _entries(content: object) -> Iterator[tuple[str, Tensors]]:
-    """The entries of a checkpoint that hold weights; None stands for an absent one in some."""
+def _entries(content: object, names: Sequence[str]) -> Iterator[tuple[str, Tensors]]:
+    """Those entries of a checkpoint that hold weights; None stands for an absent one in some."""
     if isinstance(content, Mapping):
-        yield from ((name, content[name]) for name in CONTAINERS if _are_tensors(content.get(name)))
+        yield from ((name, content[name]) for name in names if _are_tensors(content.get(name)))
 
 
 def _prefix(tensors: Tensors, network: Mapping[str, Tensor]) -> str:

@@ -29,7 +29,7 @@ def build(channels: int, classes: int, *, factory: str, arguments: Mapping[str, 
         pass
     try:
         model = make(**arguments)
-    except Exception as error:  # whatever somebody's code raises
+    except (Exception, SystemExit) as error:  # whatever somebody's code raises
         told = f"{type(error).__name__}: {error}".splitlines()[0]
         raise BadInputError(f"{where}: raised {told}") from error
     if not isinstance(model, nn.Module):
@@ -81,7 +81,7 @@ def _module(place: str, factory: str) -> Any:
         sys.path.insert(0, folder)
     try:
         return _run(path) if is_file else importlib.import_module(place)
-    except Exception as error:  # whatever somebody's code raises
+    except (Exception, SystemExit) as error:  # whatever somebody's code raises
         told = f"{type(error).__name__}: {error}".splitlines()[0]
         raise BadInputError(f"model.factory {factory}: importing {place} raised {told}") from error
 

@@ -16,6 +16,7 @@ from redress.developer import cutting, likeness
 from redress.developer.ranking import FOLDS, Evidence
 from redress.developer.task import Known
 from redress.developer.training_set import TrainingSet
+from redress.formats.errors import BadInputError
 from redress.plugins import load, names
 
 CLASSES, PER_CLASS, HURT = 3, 60, 20
@@ -273,3 +274,46 @@ def test_neighbours_may_be_compared_in_parts(monkeypatch):
     assert likeness.likeness(evidence, evidence.found, evidence.others, asked) == pytest.approx(
         whole, nan_ok=True, abs=1e-6
     )
+
+
+class Tokens(nn.Module):
+    """Four tokens of a picture's quarters, as a transformer has them; one layer is never called."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.mix, self.head = nn.Linear(4, 6), nn.Linear(6, 6), nn.Linear(6, CLASSES)
+        self.idle = nn.Linear(6, 6)
+
+    def forward(self, x):
+        tokens = self.embed(x.flatten(1)[:, :16].reshape(len(x), 4, 4))
+        return self.head(self.mix(tokens).mean(1))
+
+
+def test_tokens_are_averaged_and_layers_that_see_no_picture_do_not_count():
+    torch.manual_seed(0)
+    evidence = Evidence(dataclasses.replace(marked()[0], original=Tokens().eval()))
+    model, images = evidence.known.original, evidence.known.training_set.images(evidence.known.samples)
+    tokens = model.embed(images.flatten(1)[:, :16].reshape(len(images), 4, 4))
+    assert evidence.layers == [model.embed, model.mix, model.head]
+    np.testing.assert_allclose(evidence.features(2), tokens.mean(1).detach(), atol=1e-6)
+    with pytest.raises(BadInputError, match="layer is 4, but the network has 3 layers"):
+        evidence.features(4)
+
+
+def test_what_learns_from_all_rankings_takes_a_network_of_one_layer():
+    known = dataclasses.replace(marked()[0], original=nn.Sequential(nn.Flatten(), nn.LazyLinear(CLASSES)))
+    known.original(known.training_set.images(known.samples[:2]))
+    expanded = load("expansions", "learned").expand(known, recall=0.8)
+    assert np.isfinite(expanded.scores.numpy()).all()
+
+
+def test_large_pictures_are_looked_at_in_smaller_batches():
+    known, _ = marked()
+    seen = []
+    large = TrainingSet(
+        known.training_set.labels,
+        lambda at, generator: seen.append(len(at)) or torch.zeros(len(at), 1, 128, 128),
+    )
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4, CLASSES))
+    Evidence(dataclasses.replace(known, training_set=large, original=model)).features(1)
+    assert max(seen) == 125

@@ -134,7 +134,9 @@ def test_pictures_are_shown_small_and_in_their_colours(channels, color, seen):
     picture = Image.open(io.BytesIO(first.png))
     assert picture.size == (SIDE // 2, SIDE)
     assert picture.getpixel((0, 0)) == seen
-    assert first.words == "bird, perhaps Grün & Rot. Looks like the bad ones; the repaired model disagrees"
+    assert (
+        first.words == "given bird, perhaps Grün & Rot. Looks like the bad ones; the repaired model disagrees"
+    )
     assert [one.id for one in others] == [IDS[3], IDS[4]]
 
 

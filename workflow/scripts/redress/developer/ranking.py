@@ -72,23 +72,33 @@ class Evidence:
         self._look(lambda output: outputs.append(output.float().cpu()))
         return np.asarray(torch.cat(outputs).numpy())
 
+    @cached_property
+    def layers(self) -> list[nn.Module]:
+        """The linear and convolutional layers of M_o that see a picture, in the network's own order."""
+        counted = [one for one in self.known.original.modules() if isinstance(one, COUNTED)]
+        seen: set[nn.Module] = set()
+        hooks = [one.register_forward_pre_hook(lambda module, _: seen.add(module)) for one in counted]
+        with torch.no_grad():
+            self.known.original(self.known.training_set.images(self.known.samples[:1]))
+        for hook in hooks:
+            hook.remove()
+        return [one for one in counted if one in seen]
+
     def features(self, layer: int) -> np.ndarray:
         """What the `layer`-th layer of M_o, counted from its end, is given: float32 (N, features).
 
-        Linear and convolutional layers count; maps are averaged down to CELLS x CELLS. Raises BadInputError
-        where there are fewer layers.
+        Linear and convolutional layers count; maps are averaged down to CELLS x CELLS, tokens to one. Raises
+        BadInputError where there are fewer layers.
         """
         if layer not in self._features:
-            counted = [one for one in self.known.original.modules() if isinstance(one, COUNTED)]
-            if layer > len(counted):
-                raise BadInputError(f"layer is {layer}, but the network has {len(counted)} layers")
+            if layer > len(self.layers):
+                raise BadInputError(f"layer is {layer}, but the network has {len(self.layers)} layers")
             inputs: list[Tensor] = []
 
-            def keep(_: nn.Module, given: tuple[Tensor, ...]) -> None:
-                seen = given[0] if given[0].ndim < 4 else functional.adaptive_avg_pool2d(given[0], CELLS)
-                inputs.append(seen.flatten(1).float().cpu())
+            def keep(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+                inputs.append(_averaged(module, given[0]).flatten(1).float().cpu())
 
-            hook = counted[-layer].register_forward_pre_hook(keep)
+            hook = self.layers[-layer].register_forward_pre_hook(keep)
             self._look(lambda output: None)
             hook.remove()
             self._features[layer] = torch.cat(inputs).numpy()
@@ -148,3 +158,10 @@ class Evidence:
             if len(asked) and len(known):
                 scores[asked] = score(known, rest, asked)
         return scores
+
+
+def _averaged(module: nn.Module, given: Tensor) -> Tensor:
+    """The input of a layer without most of where in the picture something is."""
+    if isinstance(module, nn.Linear):  # (B, features), or of tokens (B, ..., features)
+        return given if given.ndim < 3 else given.flatten(1, -2).mean(1)
+    return functional.adaptive_avg_pool2d(given, CELLS) if given.ndim == 4 else given

@@ -78,7 +78,7 @@ def shown(
     """The first of the list as pictures; `images` are of all training samples, uint8 (N, C, H, W)."""
     for sample, row in list(zip(listed.samples.tolist(), table, strict=True))[:SHOWN]:
         label = row["given_label"]
-        words = f"{label}, perhaps {row['suggested_label']}" if row["suggested_label"] else label
+        words = f"given {label}" + (f", perhaps {row['suggested_label']}" if row["suggested_label"] else "")
         yield Suspect(row["id"], _png(images[sample], color), f"{words}. {row['reasons'].capitalize()}")
 
 

@@ -58,6 +58,12 @@ def test_a_ranking_by_hand(world):
     assert record["curve"] == [1.0] * 10 + [pytest.approx(3 / 4)] * 5 + [pytest.approx(4 / 28)] * 5
 
 
+def test_an_estimate_may_come_without_an_interval(world):
+    record = grown(world, [3], np.arange(30), {"estimate": 4.0})
+    assert record["estimate_error"] == pytest.approx(-1 / 5)
+    assert (record["estimate_low"], record["estimate_holds"]) == (None, None)
+
+
 def test_figures_are_scikit_learns_of_the_samples_that_were_not_known(world):
     scores = np.random.default_rng(0).normal(size=30)
     record = grown(world, [2], scores, {})

@@ -56,9 +56,9 @@ def of_ranking(cell: Identity, truth: Truth) -> Record:
         "recall": hits / left if left else None,
         **{name if name.startswith("estimate") else f"told_{name}": cut.get(name) for name in OF_CUT},
         "estimate_error": None if estimate is None else (estimate - total) / total,
-        "estimate_holds": None
-        if estimate is None
-        else bool(cut["estimate_low"] <= total <= cut["estimate_high"]),
+        "estimate_holds": bool(cut["estimate_low"] <= total <= cut["estimate_high"])
+        if "estimate_low" in cut
+        else None,
         "labels_at_limit": cut.get("labels_at_limit"),
         "seconds": about["seconds"],
         "curve": curve(is_left, scores) if told else None,

@@ -135,7 +135,8 @@ def leave(method, healed, of_missed, folds=()):
             discovery=part, share="1.0", expansion=PLAIN, method=method, candidate="default"
         )
         validation, bad, missed = outcome(healed, of_missed)
-        about = {"hyperparameters": {}, "unlearn_seconds": 1.0, "made_from": {}}
+        seconds = {"unlearn_seconds": 1.0, "preparation_seconds": 0.0, "prediction_seconds": 0.1}
+        about = {"hyperparameters": {}, **seconds, "norm_shift": None, "made_from": {}}
         Predictions(validation, bad, (bad, missed), about).save("candidate", who)
 
 
@@ -152,7 +153,9 @@ def found(tmp_path, monkeypatch):
     case().save(NAME)
     validation, bad, missed = outcome(0, 0)
     Predictions(validation, bad[:0], (bad, missed), {"made_from": {}}).save("predictions", ORIGINAL)
-    files.write_json(place.path("shortlist"), {"shortlist": [["good", "default"]]}, place)
+    files.write_json(
+        place.path("shortlist"), {"parts": [["good", "default", [f"{FOLD}{k}" for k in range(5)]]]}, place
+    )
     planted = {"given": ((MISSED + 1) % 4).tolist(), "true": MISSED.tolist()}
     files.write_json(place.path("planted"), planted, place)
     leave("good", 0.9, 1.0, range(5))
@@ -186,6 +189,6 @@ def test_a_page_says_it_in_sentences_and_a_table(found):
     assert first.endswith("of what nobody found and repaired 100 % of 20, 100 % at best.")
     assert second == (
         "Over 1 candidates the estimate is off by -10.0 points on average, and the 95 % interval holds the"
-        " truth for 0 of them."
+        " truth for 0 of them, which is itself a count of 20 samples."
     )
     assert [row["name"] for row in rows(about, str.upper)] == ["GOOD", "BAD"]

@@ -312,10 +312,11 @@ def corrected():
     kinds = [PLACES["repaired"], PLACES["verdict"], PLACES["choice"], *BESIDE_VERDICT]
     return [
         *expand(kinds, dataset=experiment.cases),
+        *expand(PLACES["suspected"], dataset=experiment.suspicious),
+        *expand(PLACES["rehearsal"], dataset=experiment.rehearsing),
         *(path for case in experiment.cases for path in decisions(case)),
         *(path for case in experiment.cases for path in brought_files(case)),
-        *expand(PLACES["suspected"], dataset=experiment.suspicious),
-        *(path for case in experiment.rehearsals for path in decisions(case)),
+        *(path for case in experiment.rehearsals for path in rehearsal_files(case)),
     ]
 
 
@@ -332,9 +333,23 @@ def brought_files(case):
     ]
 
 
+def rehearsal_files(case):
+    """The same of what was planted, and what was decided of it."""
+    original = experiment.original(case)
+    return [
+        *(Identity(case).path(kind) for kind in ("pictures", "case", "planted", "shortlist")),
+        *(original.path(kind) for kind in ("training_set", "probes", "original", "predictions")),
+        *(cell.path("deletion_set") for cell in experiment.deletion_sets(case)),
+    ]
+
+
 def judged_candidates(wildcards):
     """All candidates that verdicts rest on."""
-    return [path for case in experiment.cases for path in shortlisted(Identity(case))]
+    return [
+        path
+        for case in [*experiment.cases, *experiment.rehearsals]
+        for path in shortlisted(Identity(case))
+    ]
 
 
 def nothing_to_correct(target):

@@ -10,7 +10,7 @@ rule judge:
             Identity(wc.dataset).path("suspected") if wc.dataset in experiment.suspicious else []
         ),
         lambda wc: (
-            Identity(wc.dataset).path("rehearsal") if experiment.rehearsals_of(wc.dataset) else []
+            Identity(wc.dataset).path("rehearsal") if wc.dataset in experiment.rehearsing else []
         ),
     output:
         PLACES["verdict"],

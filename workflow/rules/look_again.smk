@@ -21,11 +21,20 @@ def results_of_corrections():
         yield Identity(case), "pictures", made_by("ingest")
         yield original, "training_set", made_by("folds")
         yield original, "original", made_by("probe")
+        yield Identity(case), "afforded", made_by("afford")
+    for case in experiment.rehearsals:
+        yield experiment.original(case), "training_set", made_by("plant")
+        yield experiment.original(case), "original", made_by("train")
+    for case in [*experiment.cases, *experiment.rehearsals]:
+        original = experiment.original(case)
+        for cell in experiment.grown(original):
+            yield cell, "deletion_set", made_by("expand")
         for block in experiment.blocks_of(case):
             for cell in block.cells(original):
                 yield from results_of_cell(block, cell)
-        yield Identity(case), "afforded", made_by("afford")
         yield Identity(case), "shortlist", made_by("shortlist")
+    for case in experiment.suspicious:
+        yield Identity(case), "suspected", made_by("list_suspects")
 
 
 def results_of_experiment():

@@ -42,8 +42,10 @@ def main(arguments: argparse.Namespace) -> None:
     jobs = [Job(**one) for one in arguments.jobs]
     short = [] if arguments.undecided else list(left_out(place, jobs, arguments.minutes))
     known, suspected = suspects(place, case, arguments)
-    there = arguments.rehearsal and not (arguments.folder and not Path(place.path("rehearsal")).exists())
-    rehearsal = files.read_json(place.path("rehearsal"), place) if there else None
+    rehearsal = None
+    if arguments.rehearsal and not arguments.folder:
+        rehearsal = files.read_json(place.path("rehearsal"), place)
+        del rehearsal["identity"]
     also = {"suspects": known, "rehearsal": rehearsal}
     write(name, case, original, tried, judgement, settings, short, arguments.folder, **also)
     brought = files.about_of(identity.path("original"))
@@ -128,12 +130,14 @@ def checks(place: Identity, arguments: argparse.Namespace) -> Iterator[Check]:
 def suspects(
     place: Identity, case: Case, arguments: argparse.Namespace
 ) -> tuple[Mapping[str, Any] | None, dict[str, Any]]:
-    """Write suspects.csv; what the verdict and what the page says of them."""
-    folder = arguments.folder or Path(place.path("verdict")).parent
-    path = folder / "suspects.csv"
-    # A page of what there is may come before anybody is suspected.
-    if not arguments.suspicious or (arguments.folder and not Path(place.path("suspected")).exists()):
-        write_suspects(path, [])
+    """Write suspects.csv; what the verdict and what the page says of them.
+
+    A page of what there is has none.
+    """
+    path = Path(place.path("verdict")).with_name("suspects.csv")
+    if arguments.folder or not arguments.suspicious:
+        if not arguments.folder:
+            write_suspects(path, [])
         return None, {}
     listed, about = Suspected.load(place)
     training = listing(arguments.training, rows_of(arguments.training), arguments.classes)

@@ -7,9 +7,10 @@ import numpy as np
 
 from redress.adversary.planting import plant
 from redress.brought.bad_list import read_bad_list
-from redress.brought.case import fold_of, listings
+from redress.brought.case import fold_of, listings, others
 from redress.formats import files
-from redress.formats.contents import DeletionSet
+from redress.formats.alterations import View
+from redress.formats.contents import DeletionSet, Probes
 from redress.formats.correction import FOLD, KNOWN, UNKNOWN
 from redress.formats.identity import OF_ORIGINAL, PLAIN, Identity
 from redress.judge.case import Case
@@ -23,14 +24,17 @@ def main(arguments: argparse.Namespace) -> None:
     bad = read_bad_list(arguments.bad, arguments.tag, training, validation, classes)
     kept = np.setdiff1d(np.arange(len(training)), bad.samples)
     source, settings = Identity(arguments.source), {"pairs": arguments.pairs}
-    planted = plant(identity, source, training.labels, arguments.use, settings, kept, m, about)
+    planted = plant(identity, source, training.labels, arguments.use, settings, kept, about)
+    found, missed = planted.samples[:m], planted.samples[m:]
+    probes = found, others(identity.dataset, found, len(kept)), missed
+    Probes(tuple(View("train", one) for one in probes)).save(identity.run, about)
     fold = fold_of(identity.dataset, planted.given[:m], arguments.folds)
     for name, left_out in {KNOWN: -1, **{f"{FOLD}{k}": k for k in range(arguments.folds)}}.items():
         cell = identity.having(discovery=name, share="1.0", expansion=PLAIN)
-        DeletionSet(planted.samples[:m][fold != left_out]).save(cell, about)
+        DeletionSet(found[fold != left_out]).save(cell, about)
     told = (bad.true_labels != UNKNOWN).any()  # as much as the user knows
     Case(
-        ids=tuple(training.ids[kept[sample]] for sample in planted.samples[:m]),
+        ids=tuple(training.ids[kept[sample]] for sample in found),
         classes=tuple(classes),
         validation_labels=validation.labels,
         trusted=arguments.validation.get("trusted", True),
@@ -38,8 +42,8 @@ def main(arguments: argparse.Namespace) -> None:
         bad_true=planted.true[:m] if told else np.full(m, UNKNOWN),
         fold=fold,
     ).save(identity.dataset)
-    missed = {"given": planted.given[m:].tolist(), "true": planted.true[m:].tolist()}
-    files.write_json(identity.path("planted"), missed, Identity(identity.dataset))
+    labels = {"given": planted.given[m:].tolist(), "true": planted.true[m:].tolist()}
+    files.write_json(identity.path("planted"), labels, Identity(identity.dataset))
     log.info("%d wrong labels planted, %d of them found", len(planted.samples), m)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from redress.adversary.act import manipulation
 from redress.formats import files
 from redress.formats.alterations import View
-from redress.formats.contents import Probes, TrainingView
+from redress.formats.contents import TrainingView
 from redress.formats.identity import Identity
 from redress.formats.seeds import generator_for
 
@@ -34,13 +34,12 @@ def plant(
     use: str,
     settings: Mapping[str, Any],
     kept: np.ndarray,
-    found: int,
     about: Mapping[str, Any],
 ) -> Planted:
     """Let the manipulation `use` change those of the pictures `source` that are `kept`, int64 (K,).
 
-    `labels` (N,) are of all of them, and right as far as anybody knows. Writes pictures, training set and
-    probes of `original`: the `found` first of S_m, and those that nobody found.
+    `labels` (N,) are of all of them, and right as far as anybody knows. Writes pictures and
+    training set of `original`.
     """
     _copy(original, source, kept)
     own = labels[kept]
@@ -50,8 +49,6 @@ def plant(
     told = own.copy()
     told[samples] = given
     TrainingView(View("train", np.arange(len(kept))), told, labels_in_doubt=True).save(original.run, about)
-    parts = tuple(View("train", part) for part in (samples[:found], samples[found:]))
-    Probes(parts).save(original.run, about)
     return Planted(samples, given, own[samples])
 
 

@@ -12,7 +12,6 @@ a single sample may, then makes no difference between samples of a label.
 """
 
 import torch
-from sklearn.isotonic import IsotonicRegression
 from torch import Tensor
 
 from redress.developer.task import Growth
@@ -20,6 +19,8 @@ from redress.developer.task import Growth
 
 def posterior(growth: Growth, labels: Tensor) -> Tensor:
     """Of every training sample, float32 (N,) from 0 to 1; 1 of what was found. `labels` are given ones."""
+    from sklearn.isotonic import IsotonicRegression  # takes seconds to import
+
     is_found = torch.zeros_like(growth.scores)
     is_found[growth.found] = 1
     scores, known = (part.double().cpu().numpy() for part in (growth.scores, is_found))

@@ -152,6 +152,11 @@ class Corrections(Experiment):
         """The case that the rehearsal `name` is one of."""
         return self._rehearsals[name].case
 
+    @property
+    def rehearsing(self) -> list[str]:
+        """The cases that have rehearsals."""
+        return [name for name in self.cases if self.rehearsals_of(name)]
+
     def rehearsals_of(self, name: str) -> list[str]:
         """The rehearsals of the case `name`."""
         return [one for one, about in self._rehearsals.items() if about.case == name]
@@ -178,6 +183,13 @@ class Corrections(Experiment):
         """S_f of the block `name`, grown by what ranks suspects."""
         known, *_ = self.deletion_sets(name)
         return known.having(expansion=self.case(name).ranking)
+
+    def grown(self, original: Identity) -> Iterator[Identity]:
+        """Every list that is grown: for methods with and without each part, for suspects as it is."""
+        name = original.dataset
+        cells = [cell for block in self.blocks_of(name) for cell in block.cells(original)]
+        cells += [self.ranked(name)] if self.case(name).suspects else []
+        yield from dict.fromkeys(cell.having(method=None) for cell in cells if cell.expansion != PLAIN)
 
     def blocks_of(self, name: str) -> tuple[Block, ...]:
         """What runs on the model of the block `name`: its recipe permitting."""

@@ -20,8 +20,8 @@ from redress.judge.reading import candidates, made_again, original_outcome
 
 Row = dict[str, Any]
 
-MISSED = 1
-"""Of the probes of a rehearsal, those that nobody found."""
+MISSED = -1
+"""Of the probes of a rehearsal, those that nobody found: the last."""
 
 
 @dataclass(frozen=True)

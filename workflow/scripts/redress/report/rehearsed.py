@@ -24,7 +24,8 @@ def sentences(about: Row, label: Callable[[str], str]) -> Iterator[str]:
     if about["candidates"]:
         yield (
             f"Over {about['candidates']} candidates the estimate is off by {100 * about['bias']:+.1f} points"
-            f" on average, and the 95 % interval holds the truth for {about['held']} of them."
+            f" on average, and the 95 % interval holds the truth for {about['held']} of them,"
+            f" which is itself a count of {about['rehearsals'][0]['n_truth']} samples."
         )
 
 

@@ -80,7 +80,7 @@ def test_without_records_nothing_runs_again_but_what_was_changed_or_made_otherwi
     assert planned(project) == {}
     with (project.folder / "results/corrections/mine/report.html").open("a") as page:
         page.write("cut")
-    assert planned(project) == {"judge": 1, "repair_mine": 1, "correct": 1}
+    assert planned(project) == {"judge": 1, "correct": 1}
     configure(project, {**METHODS, "npo": {"grid": {"steps": 3}}}, search={"minutes": 0.2})
     assert planned(project).keys() >= {"afford"}
 

@@ -108,7 +108,7 @@ class Project:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return {**os.environ, "PATH": path}
 
-    def run(self, *command: str, timeout: float = 400) -> subprocess.CompletedProcess:
+    def run(self, *command: str, timeout: float = 900) -> subprocess.CompletedProcess:
         """A command in the folder, with this environment's programs first on the path."""
         return subprocess.run(
             command,

@@ -122,8 +122,9 @@ def test_how_many_bad_samples_there_may_be_is_said_with_an_interval_or_not_at_al
     assert about["fold_recall"] == 0.5  # down to the last before the copy, which is far below
     assert (about["listed"], about["flagged"]) == (3, 1)
     assert "about 6 bad samples (3 to 11 at 95 %), of which 2 are on the list" in sentence(about, 2)
-    silent = summary(listed(), {})
-    assert (silent["bad_samples_in_all"], silent["fold_recall"], sentence(silent, 2)) == (None, None, "")
+    for cut in ({}, {"estimate": 6.0}):  # `mixture` has no interval
+        silent = summary(listed(), cut)
+        assert (silent["bad_samples_in_all"], silent["fold_recall"], sentence(silent, 2)) == (None, None, "")
 
 
 @pytest.mark.parametrize(("channels", "color", "seen"), [(1, "grey", 200), (3, "bgr", (30, 20, 10))])

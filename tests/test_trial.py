@@ -93,7 +93,19 @@ def test_near_copies_of_bad_samples_are_found_and_other_pictures_are_not():
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 40), nn.ReLU(), nn.Linear(40, 3))
     plan, _ = ingested()
     at = plan.case("mine").training.at
-    assert near_copies(own, network) == [(at["green/05.png"], at["red/03.png"])]
+    for model in (network, WithSpare(network)):
+        assert near_copies(own, model) == [(at["green/05.png"], at["red/03.png"])]
+
+
+class WithSpare(nn.Module):
+    """A network whose last layer no picture passes."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network, self.spare = network, nn.Linear(3, 3)
+
+    def forward(self, pictures):
+        return self.network(pictures)
 
 
 class Normed(nn.Module):

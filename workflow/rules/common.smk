@@ -315,30 +315,24 @@ def corrected():
         *expand(PLACES["suspected"], dataset=experiment.suspicious),
         *expand(PLACES["rehearsal"], dataset=experiment.rehearsing),
         *(path for case in experiment.cases for path in decisions(case)),
-        *(path for case in experiment.cases for path in brought_files(case)),
-        *(path for case in experiment.rehearsals for path in rehearsal_files(case)),
+        *(path for case in experiment.cases for path in files_of(case, "notes", "checks")),
+        *(
+            path
+            for case in experiment.rehearsals
+            for path in files_of(case, "planted", "shortlist")
+        ),
     ]
 
 
-def brought_files(case):
-    """What was made of what somebody brings."""
+def files_of(case, *kinds):
+    """What was made of what somebody brings, or of what was planted in it, results of these kinds among it."""
     original = experiment.original(case)
     return [
-        *(Identity(case).path(kind) for kind in ("pictures", "case", "notes", "checks")),
+        *(Identity(case).path(kind) for kind in ("pictures", "case", *kinds)),
         *(
             original.path(kind)
             for kind in ("training_set", "probes", "original", "training_log", "predictions")
         ),
-        *(cell.path("deletion_set") for cell in experiment.deletion_sets(case)),
-    ]
-
-
-def rehearsal_files(case):
-    """The same of what was planted, and what was decided of it."""
-    original = experiment.original(case)
-    return [
-        *(Identity(case).path(kind) for kind in ("pictures", "case", "planted", "shortlist")),
-        *(original.path(kind) for kind in ("training_set", "probes", "original", "predictions")),
         *(cell.path("deletion_set") for cell in experiment.deletion_sets(case)),
     ]
 

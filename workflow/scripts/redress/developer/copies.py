@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from redress.developer.bench import Bench
-from redress.developer.layers import COUNTED
+from redress.developer.layers import called
 from redress.developer.prediction import batch_size
 from redress.developer.training import autocast
 
@@ -27,11 +27,12 @@ def near_copies(bench: Bench, model: nn.Module) -> list[tuple[int, int]]:
     bad = torch.as_tensor(bench.probes.sets[0].indices, device=bench.device)
     if len(bench.samples) <= NEIGHBOURS:
         return []
-    known = _features(bench, model, bad)
+    layer = called(model, bench.training_set.images(bench.samples[:1]))[-1]
+    known = _features(bench, model, layer, bad)
     distances = torch.full((len(bad), NEIGHBOURS), torch.inf, device=bench.device)
     nearest = torch.zeros_like(distances, dtype=torch.long)
     for batch in bench.samples.split(batch_size(bench)):
-        found = torch.cdist(known, _features(bench, model, batch))
+        found = torch.cdist(known, _features(bench, model, layer, batch))
         found[bad[:, None] == batch] = torch.inf
         both = torch.cat([distances, found], 1), torch.cat([nearest, batch.expand(len(bad), -1)], 1)
         distances, at = both[0].topk(NEIGHBOURS, largest=False)
@@ -42,9 +43,8 @@ def near_copies(bench: Bench, model: nn.Module) -> list[tuple[int, int]]:
     return sorted(pair for pair in pairs if pair[0] not in listed and _alike(bench, *pair))
 
 
-def _features(bench: Bench, model: nn.Module, samples: Tensor) -> Tensor:
-    """What the last layer is given, float32 (B, features)."""
-    layer = [one for one in model.modules() if isinstance(one, COUNTED)][-1]
+def _features(bench: Bench, model: nn.Module, layer: nn.Module, samples: Tensor) -> Tensor:
+    """What a layer of the model is given, float32 (B, features)."""
     given: list[Tensor] = []
     hook = layer.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].flatten(1).float()))
     with torch.inference_mode(), autocast(bench.device, bench.recipe):

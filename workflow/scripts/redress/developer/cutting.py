@@ -21,7 +21,7 @@ import torch
 from scipy.special import gammaln
 from scipy.stats import beta, chi2
 
-from redress.developer.ranking import Evidence, Score
+from redress.developer.ranking import Evidence, Score, limited, room
 from redress.developer.task import Expanded
 
 LEVEL = 0.95
@@ -53,7 +53,7 @@ def grown(evidence: Evidence, score: Score, recall: float, learns: bool = True) 
         step = min(max(wanted, 1), len(reached))
         limits = limits_of(evidence.labels, found, left)
         flagged = others[lengths[others] <= held_out[step - 1]]
-        flagged = _limited(flagged, lengths, evidence.labels, limits)
+        flagged = limited(flagged, lengths, evidence.labels, limits)
         about |= _about(flagged, found, lengths, evidence.labels, left, held_out[step - 1], limits)
     device = evidence.known.device
     deletion = np.concatenate([evidence.known.deletion.cpu().numpy(), flagged])
@@ -124,21 +124,13 @@ def limits_of(labels: np.ndarray, found: np.ndarray, left: Left) -> np.ndarray:
     """How many more of each label a list may hold, (classes,): no class is to be taken away.
 
     At most what S_f leaves likely: the upper limit of the label's share of S_m (Clopper and Pearson) times
-    that of how many are left. And with S_f less than half of the label: a class can be learnt as long as
-    most of its labels are right (Angluin and Laird 1988), and no list may claim that they are not.
+    that of how many are left. And with S_f less than half of the label.
     """
-    sizes = np.bincount(labels)
-    counts = np.bincount(labels[found], minlength=len(sizes))
+    free = room(labels, found)
+    counts = np.bincount(labels[found], minlength=len(free))
     shares = beta.ppf(TAILS[1], counts + 1, np.maximum(counts.sum() - counts, 1e-9))
     likely = np.ceil(shares * left.high)
-    return np.maximum(np.minimum(likely, (sizes - 1) // 2 - counts), 0).astype(np.int64)
-
-
-def _limited(flagged: np.ndarray, lengths: np.ndarray, labels: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    """Of each label the first, up to its limit; all in the order of the ranking."""
-    ordered = flagged[np.argsort(lengths[flagged], kind="stable")]
-    kept = [ordered[labels[ordered] == label][:limit] for label, limit in enumerate(limits)]
-    return ordered[np.isin(ordered, np.concatenate(kept))]
+    return np.minimum(likely, free).astype(np.int64)
 
 
 def _about(

@@ -1,6 +1,7 @@
 """The layers of a network, counted from its end."""
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from redress.formats.errors import BadInputError
 
@@ -17,6 +18,18 @@ def last_layers(model: nn.Module, k: int) -> list[nn.Module]:
     if k > len(counted):
         raise BadInputError(f"k is {k}, but the network has {len(counted)} layers")
     return layers[counted[-k] :]
+
+
+def called(model: nn.Module, pictures: Tensor) -> list[nn.Module]:
+    """The convolutional and linear layers that `pictures` (B, C, H, W) pass, in the network's own order."""
+    counted = [one for one in model.modules() if isinstance(one, COUNTED)]
+    seen: set[nn.Module] = set()
+    hooks = [one.register_forward_pre_hook(lambda module, _: seen.add(module)) for one in counted]
+    with torch.no_grad():
+        model(pictures)
+    for hook in hooks:
+        hook.remove()
+    return [one for one in counted if one in seen]
 
 
 def freeze_all_but_last(model: nn.Module, k: int) -> list[nn.Module]:

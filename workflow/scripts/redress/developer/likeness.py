@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from redress.developer.ranking import Evidence
+from redress.developer.ranking import Evidence, limited, room
 
 SURE = 30.0
 """Log odds that stand for certainty."""
@@ -128,14 +128,10 @@ def _moments(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
 def set_aside(odds: np.ndarray, labels: np.ndarray, found: np.ndarray, threshold: float) -> np.ndarray:
     """Which samples to leave out, boolean (N,): S_f, and others whose odds are above `threshold`.
 
-    Of a label less than half is left out, the surest first: a class can be learnt as long as most of its
-    labels are right, and no list may claim that they are not.
+    Of a label less than half is left out, the surest first.
     """
     aside = np.zeros(len(odds), dtype=bool)
     aside[found] = True
-    for label in np.unique(labels):
-        own = np.flatnonzero((labels == label) & ~aside)
-        room = max((np.sum(labels == label) - 1) // 2 - np.sum(aside & (labels == label)), 0)
-        likely = own[odds[own] > threshold]
-        aside[likely[np.argsort(-odds[likely], kind="stable")][:room]] = True
+    likely = np.flatnonzero(~aside & (odds > threshold))
+    aside[limited(likely, -odds, labels, room(labels, found))] = True
     return aside

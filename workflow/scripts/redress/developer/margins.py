@@ -54,9 +54,6 @@ class MarginLog:
         return log
 
 
-BATCH = 500
-
-
 def margins_of(model: nn.Module, training_set: TrainingSet, samples: Tensor) -> np.ndarray:
     """Margins of the given labels of `samples` (n,), in evaluation mode, without augmentation: float (n,).
 
@@ -65,7 +62,7 @@ def margins_of(model: nn.Module, training_set: TrainingSet, samples: Tensor) -> 
     model.eval()
     found = []
     with torch.no_grad():
-        for batch in samples.split(BATCH):
+        for batch in training_set.looks(samples):
             found.append(margins(model(training_set.images(batch)).float(), training_set.labels[batch]))
     model.train()
     return np.asarray(torch.cat(found).cpu().numpy())

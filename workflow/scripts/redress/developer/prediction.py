@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from redress.developer.bench import Bench, Look
 from redress.developer.training import autocast
+from redress.developer.training_set import fitting
 from redress.formats.contents import Predictions
 from redress.formats.errors import BadInputError
 from redress.launch.device import Stopwatch
@@ -22,7 +23,7 @@ BATCH = {"cpu": 500, "cuda": 2000}
 
 def batch_size(bench: Bench) -> int:
     """Images in a forward pass."""
-    return max(1, int(BATCH[bench.device.type] * min(1, 64 * 64 / bench.pixels)))
+    return fitting(BATCH[bench.device.type], bench.pixels)
 
 
 Classes = dict[str, np.ndarray]

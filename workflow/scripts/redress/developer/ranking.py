@@ -9,12 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from redress.developer.layers import COUNTED
+from redress.developer.layers import called
 from redress.developer.task import Known, Task
 from redress.formats.errors import BadInputError
-
-BATCH = 500
-"""Pictures of up to 64x64 pixels in a forward pass; larger ones fewer."""
 
 CELLS = 2
 """Of a map of features, in each direction: where in the picture something is stays known, roughly."""
@@ -75,14 +72,7 @@ class Evidence:
     @cached_property
     def layers(self) -> list[nn.Module]:
         """The linear and convolutional layers of M_o that see a picture, in the network's own order."""
-        counted = [one for one in self.known.original.modules() if isinstance(one, COUNTED)]
-        seen: set[nn.Module] = set()
-        hooks = [one.register_forward_pre_hook(lambda module, _: seen.add(module)) for one in counted]
-        with torch.no_grad():
-            self.known.original(self.known.training_set.images(self.known.samples[:1]))
-        for hook in hooks:
-            hook.remove()
-        return [one for one in counted if one in seen]
+        return called(self.known.original, self.known.training_set.images(self.known.samples[:1]))
 
     def features(self, layer: int) -> np.ndarray:
         """What the `layer`-th layer of M_o, counted from its end, is given: float32 (N, features).
@@ -105,15 +95,14 @@ class Evidence:
         return self._features[layer]
 
     def _look(self, heard: Callable[[Tensor], None]) -> None:
-        pixels = self.known.training_set.images(self.known.samples[:1])[0, 0].numel()
         with torch.no_grad():
-            for batch in self.known.samples.split(max(1, int(BATCH * min(1, 64 * 64 / pixels)))):
+            for batch in self.known.training_set.looks(self.known.samples):
                 heard(self.known.original(self.known.training_set.images(batch)))
 
     @cached_property
     def pixels(self) -> np.ndarray:
         """The pictures as they are, normalised: float32 (N, C * H * W)."""
-        batches = self.known.samples.split(BATCH)
+        batches = self.known.training_set.looks(self.known.samples)
         return np.concatenate(
             [self.known.training_set.images(one).flatten(1).cpu().numpy() for one in batches]
         )
@@ -165,3 +154,20 @@ def _averaged(module: nn.Module, given: Tensor) -> Tensor:
     if isinstance(module, nn.Linear):  # (B, features), or of tokens (B, ..., features)
         return given if given.ndim < 3 else given.flatten(1, -2).mean(1)
     return functional.adaptive_avg_pool2d(given, CELLS) if given.ndim == 4 else given
+
+
+def room(labels: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """How many more of each label may be left out beside S_f, `found` (k,): less than half, int64 (classes,).
+
+    A class can be learnt as long as most of its labels are right (Angluin and Laird 1988), and no list may
+    claim that they are not.
+    """
+    sizes = np.bincount(labels)
+    return np.asarray(np.maximum((sizes - 1) // 2 - np.bincount(labels[found], minlength=len(sizes)), 0))
+
+
+def limited(flagged: np.ndarray, order: np.ndarray, labels: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """Of each label the first of `flagged` (n,) by `order` (N,), up to its limit; all in that order."""
+    ordered = flagged[np.argsort(order[flagged], kind="stable")]
+    kept = [ordered[labels[ordered] == label][:limit] for label, limit in enumerate(limits)]
+    return ordered[np.isin(ordered, np.concatenate(kept))]

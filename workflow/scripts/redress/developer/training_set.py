@@ -1,6 +1,6 @@
 """The training set on the device: uint8 until the last moment, augmented by a few tensor operations."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -10,6 +10,9 @@ from torch.nn import functional
 from redress.formats.alterations import View
 from redress.formats.contents import TrainingView
 from redress.formats.recipe import Recipe
+
+LOOK = 500
+"""Pictures of up to 64x64 pixels in a forward pass without gradients; larger ones fewer."""
 
 Batch = Callable[[Tensor, torch.Generator | None], Tensor]
 Augment = Callable[[Tensor], Tensor]
@@ -42,6 +45,11 @@ class TrainingSet:
         """
         return self._batch(indices, generator)
 
+    def looks(self, indices: Tensor) -> Sequence[Tensor]:
+        """`indices` (n,) in parts for forward passes without gradients."""
+        pixels = self.images(indices[:1])[0, 0].numel()
+        return indices.split(fitting(LOOK, pixels))
+
     def passes(
         self, indices: Tensor, batch_size: int, generator: torch.Generator
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -67,6 +75,11 @@ class TrainingSet:
                 order = torch.cat([order, indices[shuffled]])
             batch, order = order[:batch_size], order[batch_size:]
             yield batch, self.images(batch, generator), self.labels[batch]
+
+
+def fitting(batch: int, pixels: int) -> int:
+    """How many pictures of so many `pixels` take the place of `batch` of 64x64; no more than `batch`."""
+    return max(1, int(batch * min(1, 64 * 64 / pixels)))
 
 
 def normaliser(mean: list[float], deviation: list[float], device: torch.device) -> Callable[[Tensor], Tensor]:

@@ -96,8 +96,9 @@ def _png(picture: np.ndarray, color: str) -> bytes:
 
 def summary(listed: Suspected, cut: Mapping[str, Any]) -> dict[str, Any]:
     """What verdict.json says of the list, and of how many bad samples there are (|S_m|), S_f among them."""
-    ends = {name: cut.get(f"estimate{end}") for name, end in (("low", "_low"), ("high", "_high"))}
-    whole = None if "estimate" not in cut else {"estimate": cut["estimate"], **ends, "level": LEVEL}
+    ends = {"": "estimate", "_low": "low", "_high": "high"}
+    said = {name: cut.get(f"estimate{end}") for end, name in ends.items()}
+    whole = None if None in said.values() else {**said, "level": LEVEL}
     in_row = listed.ranks == np.arange(1, len(listed.ranks) + 1)  # a copy may stand far below the others
     reached = None if whole is None else float(listed.recall[in_row].max(initial=0))
     return {

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from redress.developer.ranking import Evidence
-from redress.developer.task import Known, Task
+from redress.developer.task import Task
 from redress.developer.training import train_on
 from redress.formats.kinds import PositiveInt
 
@@ -32,18 +32,7 @@ def unlearn(task: Task, *, layer: PositiveInt = 2) -> nn.Module:
 
 def other_labels(task: Task, layer: int) -> Tensor:
     """Given labels, int64 (N,), in S_f the likeliest of the others."""
-    margins = torch.empty(len(task.training_set), 0, device=task.device)
-    known = Known(
-        original=task.original,
-        training_set=task.training_set,
-        deletion=task.deletion,
-        samples=task.samples,
-        recipe=task.recipe,
-        device=task.device,
-        margins=margins,
-        seed=task.seed,
-    )
-    likely = torch.tensor(Evidence(known).probabilities(layer), device=task.device)
+    likely = torch.tensor(Evidence(task).probabilities(layer), device=task.device)
     labels = task.training_set.labels.clone()
     likely[task.samples, labels] = -1
     labels[task.deletion] = likely.argmax(1)[task.deletion]

@@ -300,11 +300,30 @@ def test_tokens_are_averaged_and_layers_that_see_no_picture_do_not_count():
         evidence.features(4)
 
 
-def test_what_learns_from_all_rankings_takes_a_network_of_one_layer():
-    known = dataclasses.replace(marked()[0], original=nn.Sequential(nn.Flatten(), nn.LazyLinear(CLASSES)))
-    known.original(known.training_set.images(known.samples[:2]))
-    expanded = load("expansions", "learned").expand(known, recall=0.8)
-    assert np.isfinite(expanded.scores.numpy()).all()
+class Prototypes(nn.Module):
+    """A network without a layer that counts: how near a picture is to one of each class."""
+
+    def __init__(self, images):
+        super().__init__()
+        self.images = nn.Parameter(images)
+
+    def forward(self, x):
+        return -torch.cdist(x.flatten(1), self.images.flatten(1))
+
+
+@pytest.mark.parametrize("ranking", ["learned", "mixture", "spectral", "confident", "lda", "head_gradient"])
+@pytest.mark.parametrize("layers", [0, 1])
+def test_rankings_take_a_network_of_one_layer_and_of_none(ranking, layers):
+    known, _ = marked()
+    images = known.training_set.images(known.samples)
+    shallow = nn.Sequential(nn.Flatten(), nn.Linear(images[0].numel(), CLASSES))
+    model = shallow if layers else Prototypes(images[:CLASSES])
+    evidence = Evidence(dataclasses.replace(known, original=model))
+    assert len(evidence.layers) == layers
+    given = images if layers else model(images).detach()
+    np.testing.assert_allclose(evidence.features(2), given.flatten(1), atol=1e-5)
+    expanded = load("expansions", ranking).expand(dataclasses.replace(known, original=model))
+    assert np.isfinite(expanded.scores.numpy()).any()
 
 
 def test_large_pictures_are_looked_at_in_smaller_batches():

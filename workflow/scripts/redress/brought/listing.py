@@ -53,6 +53,9 @@ def rows_of(block: Mapping[str, Any]) -> Rows:
     """What `folder` or `manifest` of a block of config list. Raises BadInputError."""
     if ("folder" in block) == ("manifest" in block):
         raise BadInputError("give either folder or manifest")
+    for key in ("split", "root"):
+        if key in block and "folder" in block:
+            raise BadInputError(f"{key} is for a manifest, and here is a folder")
     rows = list(_in_folder(block["folder"]) if "folder" in block else _in_manifest(block))
     where = block.get("folder") or block["manifest"]
     if not rows:

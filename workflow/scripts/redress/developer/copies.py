@@ -27,7 +27,10 @@ def near_copies(bench: Bench, model: nn.Module) -> list[tuple[int, int]]:
     bad = torch.as_tensor(bench.probes.sets[0].indices, device=bench.device)
     if len(bench.samples) <= NEIGHBOURS:
         return []
-    layer = called(model, bench.training_set.images(bench.samples[:1]))[-1]
+    layers = called(model, bench.training_set.images(bench.samples[:1]))
+    if not layers:
+        return []
+    layer = layers[-1]
     known = _features(bench, model, layer, bad)
     distances = torch.full((len(bad), NEIGHBOURS), torch.inf, device=bench.device)
     nearest = torch.zeros_like(distances, dtype=torch.long)

@@ -16,6 +16,9 @@ from redress.formats.errors import BadInputError
 CELLS = 2
 """Of a map of features, in each direction: where in the picture something is stays known, roughly."""
 
+SHALLOW = 2
+"""Layers that rankings ask for of any network, however few it has."""
+
 FOLDS = 5
 """Parts of S_f, and of the rest, that are held out in turn."""
 
@@ -77,12 +80,16 @@ class Evidence:
     def features(self, layer: int) -> np.ndarray:
         """What the `layer`-th layer of M_o, counted from its end, is given: float32 (N, features).
 
-        Linear and convolutional layers count; maps are averaged down to CELLS x CELLS, tokens to one. Raises
-        BadInputError where there are fewer layers.
+        Linear and convolutional layers count; maps are averaged down to CELLS x CELLS, tokens to one. Where
+        there is no layer before the last, the last stands for it, and the logits where there is none at all.
+        Raises BadInputError where there are fewer layers otherwise.
         """
+        if layer > max(len(self.layers), SHALLOW):
+            raise BadInputError(f"layer is {layer}, but the network has {len(self.layers)} layers")
+        if not self.layers:
+            return self.logits
+        layer = min(layer, len(self.layers))
         if layer not in self._features:
-            if layer > len(self.layers):
-                raise BadInputError(f"layer is {layer}, but the network has {len(self.layers)} layers")
             inputs: list[Tensor] = []
 
             def keep(module: nn.Module, given: tuple[Tensor, ...]) -> None:

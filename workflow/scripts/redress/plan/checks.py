@@ -164,7 +164,9 @@ def _explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
     if error.validator == "enum":
         return path, f"{value!r} is not allowed: {' or '.join(rule)}"
     if error.validator in limits:
-        return path, f"{value!r} is out of range: {limits[error.validator]} {rule}"
+        percent = error.validator == "maximum" and rule == 1 and 1 < value <= 100
+        hint = f"; did you mean {value / 100:g}?" if percent else ""
+        return path, f"{value!r} is out of range: {limits[error.validator]} {rule}{hint}"
     if error.validator in ("minItems", "minProperties", "minLength"):
         return path, "is empty: at least one entry is needed"
     if error.validator == "uniqueItems":

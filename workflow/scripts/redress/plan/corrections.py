@@ -91,8 +91,7 @@ class Corrections(Experiment):
             if key not in (*BESIDE, "corrections"):
                 problem = f"cannot stand beside `corrections`; allowed: {', '.join(BESIDE)}"
                 raise ConfigError([key], problem)
-        given = {"datasets": {}, "methods": yaml.safe_load(METHODS.read_text()), **config}
-        filled = checks.with_defaults(given)
+        filled = checks.with_defaults({"datasets": {}, **_with_methods(config)})
         brought = {name: _case(name, block) for name, block in filled["corrections"].items()}
         self._rehearsals = {
             f"{name}-rehearsal{seed}": _Rehearsal(name, _pairs(name, case))
@@ -112,6 +111,10 @@ class Corrections(Experiment):
             if len(self.expansions_of(method)) > 1:
                 problem = "names several: a correction's folds choose, so give each a block of its own (use)"
                 raise ConfigError(["methods", method, "expansion"], problem)
+        for name in self.cases:
+            if not self.blocks_of(name):
+                problem = f"is unknown, and all of `methods` ({', '.join(self.methods)}) train as the model was"
+                raise ConfigError(["corrections", name, "recipe"], f"{problem} trained: add one that does not")
 
     def _as_experiment(self, expansions: Mapping[str, Any]) -> dict[str, Any]:
         """The blocks of the experiment that these corrections are."""
@@ -401,6 +404,14 @@ class Corrections(Experiment):
     def list_fingerprint(self, name: str) -> str:
         """What changes when the bad list does."""
         return files.sha256(self.case(name).settings["bad"])
+
+
+def _with_methods(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with methods, and the expansions that these name, where it has none."""
+    if "methods" in config:
+        return dict(config)
+    usual = yaml.safe_load(METHODS.read_text())
+    return {**usual, **config, "expansions": {**usual["expansions"], **config.get("expansions", {})}}
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,6 @@ from redress.developer.task import Expanded, Known
 from redress.formats.kinds import Fraction
 from redress.plugins.expansions import confident, head_gradient, lda, margin, neighbours, spectral
 
-LAYER, LAYERED = 2, (neighbours, spectral, confident)
-"""The layer that these rankings look at by default; the only one of a network that has one."""
-
 RANKINGS = (lda, neighbours, head_gradient, margin, spectral, confident)
 
 
@@ -36,8 +33,7 @@ def score(evidence: Evidence, found: np.ndarray, others: np.ndarray, asked: np.n
     labels = evidence.labels
     columns = list(evidence.margins_by_time(3)[:, [0, 2]].T)
     for ranking in RANKINGS:
-        shallow = ranking in LAYERED and len(evidence.layers) < LAYER
-        of = partial(ranking.score, evidence, **({"layer": 1} if shallow else {}))
+        of = partial(ranking.score, evidence)
         scores = evidence.cross_fitted(of, found, others)
         scores[asked] = of(found, others, asked)
         columns.append(scores)

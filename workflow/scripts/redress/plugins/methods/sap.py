@@ -26,8 +26,9 @@ def unlearn(
 
     U are the directions of the layer's inputs on trusted samples and r_i the shares of their squared singular
     values; L_i = alpha r_i / ((alpha - 1) r_i + 1), so rare directions are damped. Trusted are some `trusted`
-    samples of the retain set, equally many of each given label, of the lowest task loss (the publication) or
-    the lowest curvature of the loss in the picture (the release). S_f is not used beyond that.
+    samples of the retain set, or all where it has no more, equally many of each given label, of the lowest
+    task loss (the publication) or the lowest curvature of the loss in the picture (the release). S_f is not
+    used beyond that.
     """
     model = task.original.eval()
     chosen = _trusted(task, trusted, _curvature if trusted_by == "curvature" else _loss)

@@ -52,13 +52,6 @@ def test_eight_lines_are_a_scenario_with_all_of_s_f_and_each_fold_left_out():
     assert anew <= {*Corrections(config(recipe={"steps": 5})).methods_of("mine")}
 
 
-def test_the_usual_methods_bring_the_list_that_one_of_them_grows():
-    plan = Corrections({**config(), "expansions": {"mixture": {"threshold": 1.0}, "near": {"use": "lda"}}})
-    assert plan.expansion_of("flush_mixture") == "mixture"
-    assert '"threshold": 1}' in plan.expand_job(plan.ranked("mine").having(expansion="mixture"))
-    assert Corrections({**config(), "methods": {"npo": {}}}).expansions == ["learned"]
-
-
 def test_methods_that_all_train_anew_are_none_where_the_recipe_is_unknown():
     with pytest.raises(ConfigError, match=r"^corrections\.mine\.recipe: is unknown, and all of `methods` \(eu, s"):
         Corrections({**config(), "methods": {"eu": {}, "sift": {}}})
@@ -168,13 +161,13 @@ def test_too_few_bad_samples_give_ranks_and_no_folds():
 
 def test_suspects_are_ranked_by_a_block_or_a_file_of_expansions_or_not_at_all():
     plan = Corrections(config())
-    assert plan.expansions == ["mixture", plan.case("mine").ranking]
+    assert plan.expansions == [plan.case("mine").ranking]
     assert plan.ranked("mine").path("deletion_set").endswith("/learned/known/1.0.safetensors")
     own = {**config(suspects={"expansion": "near"}), "expansions": {"near": {"use": "neighbours", "k": 3}}}
     told = Corrections(own).expand_job(Corrections(own).ranked("mine"))
     assert '"k":3' in told.replace(" ", "")
     none = Corrections(config(suspects={"number": 0}))
-    assert (none.suspicious, none.expansions) == ([], ["mixture"])
+    assert (none.suspicious, none.expansions) == ([], [])
     assert "--suspicious" not in none.judge_job("mine")
 
 

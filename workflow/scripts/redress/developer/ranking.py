@@ -16,6 +16,9 @@ from redress.formats.errors import BadInputError
 CELLS = 2
 """Of a map of features, in each direction: where in the picture something is stays known, roughly."""
 
+LOGITS = 0
+"""Where logits are kept among the features of layers."""
+
 SHALLOW = 2
 """Layers that rankings ask for of any network, however few it has."""
 
@@ -65,12 +68,12 @@ class Evidence:
             folds[dealt] = np.arange(len(dealt)) % FOLDS
         return folds
 
-    @cached_property
+    @property
     def logits(self) -> np.ndarray:
         """Of M_o, without augmentation: float32 (N, classes)."""
-        outputs: list[Tensor] = []
-        self._look(lambda output: outputs.append(output.float().cpu()))
-        return np.asarray(torch.cat(outputs).numpy())
+        if LOGITS not in self._features:
+            self._look()
+        return self._features[LOGITS]
 
     @cached_property
     def layers(self) -> list[nn.Module]:
@@ -96,15 +99,18 @@ class Evidence:
                 inputs.append(_averaged(module, given[0]).flatten(1).float().cpu())
 
             hook = self.layers[-layer].register_forward_pre_hook(keep)
-            self._look(lambda output: None)
+            self._look()
             hook.remove()
             self._features[layer] = torch.cat(inputs).numpy()
         return self._features[layer]
 
-    def _look(self, heard: Callable[[Tensor], None]) -> None:
+    def _look(self) -> None:
+        """Show M_o all pictures, for whoever listens to its layers, and keep what it says."""
+        said: list[Tensor] = []
         with torch.no_grad():
             for batch in self.known.training_set.looks(self.known.samples):
-                heard(self.known.original(self.known.training_set.images(batch)))
+                said.append(self.known.original(self.known.training_set.images(batch)).float().cpu())
+        self._features[LOGITS] = torch.cat(said).numpy()
 
     @cached_property
     def pixels(self) -> np.ndarray:

@@ -91,7 +91,8 @@ class Corrections(Experiment):
             if key not in (*BESIDE, "corrections"):
                 problem = f"cannot stand beside `corrections`; allowed: {', '.join(BESIDE)}"
                 raise ConfigError([key], problem)
-        filled = checks.with_defaults({"datasets": {}, **_with_methods(config)})
+        given = {"datasets": {}, "methods": yaml.safe_load(METHODS.read_text()), **config}
+        filled = checks.with_defaults(given)
         brought = {name: _case(name, block) for name, block in filled["corrections"].items()}
         self._rehearsals = {
             f"{name}-rehearsal{seed}": _Rehearsal(name, _pairs(name, case))
@@ -404,14 +405,6 @@ class Corrections(Experiment):
     def list_fingerprint(self, name: str) -> str:
         """What changes when the bad list does."""
         return files.sha256(self.case(name).settings["bad"])
-
-
-def _with_methods(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with methods, and the expansions that these name, where it has none."""
-    if "methods" in config:
-        return dict(config)
-    usual = yaml.safe_load(METHODS.read_text())
-    return {**usual, **config, "expansions": {**usual["expansions"], **config.get("expansions", {})}}
 
 
 @dataclass(frozen=True)

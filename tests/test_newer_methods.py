@@ -34,6 +34,7 @@ from redress.plugins.methods import (
     salun,
     sap,
     sift,
+    skim,
 )
 from redress.plugins.originals import etd
 
@@ -521,11 +522,44 @@ def test_sift_corrects_what_likeness_says_by_what_margins_say_if_s_f_is_lost(los
     assert kept[-1] == (set(range(60)) - wrong if lost else kept[0])
 
 
+@pytest.mark.parametrize("passes", [1, 2])
+def test_skim_flushes_repairs_and_flushes_what_looks_like_s_f(passes, monkeypatch):
+    missed, beta = [3, 9], 0.7
+    monkeypatch.setattr(skim, "log_odds", lambda evidence, layer: evidence.features(1))
+    monkeypatch.setattr(skim, "set_aside", lambda *_: np.isin(np.arange(16), [*tiny.DELETION, *missed]))
+    task, network = tiny.task(), tiny.original()
+    out = torch.tensor(sorted([*tiny.DELETION, *missed]))
+    rest = torch.tensor([index for index in range(16) if index not in out])
+    before = ce(tiny.original()(tiny.data().images), tiny.data().labels).detach()
+    sgd, batches, flushes = ConstantSGD(network, None, 0.03), task.generator("batches"), []
+
+    def step(sign, indices, images, labels):
+        risen = ce(network(images), labels) - before[indices]
+        sgd.step(sign * (2 / beta) * (1 / (1 + torch.exp(-beta * risen))).log().mean())
+
+    def flush():
+        flushes.append(0)
+        while share_as_given(network, out) > 0.1:
+            flushes[-1] += 1
+            for seen in tiny.one_pass(tiny.data(), out, SIZE, batches):
+                step(-1, *seen)
+
+    flush()
+    for _ in range(passes):
+        for seen in tiny.one_pass(tiny.data(), rest, SIZE, batches):
+            step(1, *seen)
+    flush()
+    found = skim.unlearn(tiny.task(), beta=beta, passes=passes, learning_rate=0.03, stop_at=0.1)
+    tiny.assert_same_weights(found, network, 1e-4)
+    assert flushes[0], "a case in which nothing is flushed shows nothing"
+
+
 EVERY = [
     *(ascent, npo, flush_repair, rem, delete, neggrad_plus, random_relabel, salun, l1_sparse, ct, msg),
     *(
         potion,
         partial(sift.unlearn, layer=1),
+        skim,
         partial(sap.unlearn, alpha=30.0),
         partial(sap.unlearn, alpha=30.0, trusted_by="curvature"),
     ),

@@ -114,8 +114,10 @@ class Corrections(Experiment):
                 raise ConfigError(["methods", method, "expansion"], problem)
         for name in self.cases:
             if not self.blocks_of(name):
-                problem = f"is unknown, and all of `methods` ({', '.join(self.methods)}) train as the model was"
-                raise ConfigError(["corrections", name, "recipe"], f"{problem} trained: add one that does not")
+                problem = (
+                    f"is unknown, and all methods ({', '.join(self.methods)}) train as the model was trained"
+                )
+                raise ConfigError(["corrections", name, "recipe"], f"{problem}: add one that does not")
 
     def _as_experiment(self, expansions: Mapping[str, Any]) -> dict[str, Any]:
         """The blocks of the experiment that these corrections are."""

@@ -29,7 +29,7 @@ def unlearn(
     learning_rate: PositiveFloat = 0.005,
     stop_at: Fraction = 0.2,
 ) -> nn.Module:
-    """A flush, a short repair that does not bring back what it let go of, and a flush, on what looks like S_f.
+    """A flush of what looks like S_f, a short repair that does not bring back what it let go of, a flush.
 
     ::
 
@@ -42,8 +42,8 @@ def unlearn(
 
     CE_o is M_o's task loss on the picture as it is. The first flush breaks more than it should, the repair
     mends that and, where a loss has risen since M_o, lets go of it: of manipulated samples that were missed.
-    What it brings back of the manipulation all the same, the second flush takes out in a few steps. The learning rate
-    is constant.
+    What it brings back of the manipulation all the same, the second flush takes out in a few steps. The
+    learning rate is constant.
     """
     evidence = Evidence(task)
     aside = set_aside(log_odds(evidence, layer), evidence.labels, evidence.found, threshold)

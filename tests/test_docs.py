@@ -270,4 +270,5 @@ def test_the_judges_figures_are_those_of_the_committed_table():
         assert row[1:3] == [str(said["seeds"]), str(said["candidates"])]
         expected = [f"{100 * said[name]:+.1f}" for name in signed]
         expected += [f"{100 * said[name]:.0f}" for name in (*percents, *worths)]
+        expected = ["–" if "nan" in one else one for one in expected]  # noqa: RUF001
         assert [cell.replace("−", "-") for cell in row[3:]] == expected  # noqa: RUF001

@@ -114,10 +114,8 @@ class Corrections(Experiment):
                 raise ConfigError(["methods", method, "expansion"], problem)
         for name in self.cases:
             if not self.blocks_of(name):
-                problem = (
-                    f"is unknown, and all methods ({', '.join(self.methods)}) train as the model was trained"
-                )
-                raise ConfigError(["corrections", name, "recipe"], f"{problem}: add one that does not")
+                anew = f"all methods ({', '.join(self.methods)}) train as the model was trained"
+                raise ConfigError(["corrections", name, "recipe"], f"is unknown, and {anew}: add another")
 
     def _as_experiment(self, expansions: Mapping[str, Any]) -> dict[str, Any]:
         """The blocks of the experiment that these corrections are."""

@@ -12,7 +12,8 @@ from redress.report.paper import new_figure
 from redress.report.reading import percent_of
 from redress.report.shown import Shown
 
-SIZE = (7.0, 2.8)  # inches
+WIDTH, HEIGHT, LINE = 7.0, 2.8, 0.28
+"""In inches; of the figure, at least, and of a scenario's line."""
 
 TAKEN = {
     "worth_before": ("nothing done", "0.6", "|"),
@@ -26,12 +27,13 @@ TAKEN = {
 
 def draw(estimates: pd.DataFrame, summary: pd.DataFrame, shown: Shown) -> Figure:
     """Held-out and in-sample estimates of every candidate over the truth, and utility times repair."""
-    figure = new_figure(SIZE)
+    scenarios = summary[summary["dataset"].notna()]
+    figure = new_figure((WIDTH, max(HEIGHT, 1 + LINE * len(scenarios))))
     held, told, worth = figure.subplots(1, 3, width_ratios=[1, 1, 1])
     known = estimates.dropna(subset=["undiscovered"])
     _scatter(held, known, "held_out", "Held-out estimate (%)", shown)
     _scatter(told, known, "in_sample", "In-sample figure (%)", shown)
-    _worths(worth, summary[summary["dataset"].notna()], shown)
+    _worths(worth, scenarios, shown)
     looks: dict[str, Any] = {"frameon": False, "columnspacing": 1}
     for axes, title, place in ((held, "Methods", "left"), (worth, "What is taken", "right")):
         handles, labels = axes.get_legend_handles_labels()

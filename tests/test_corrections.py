@@ -52,6 +52,20 @@ def test_eight_lines_are_a_scenario_with_all_of_s_f_and_each_fold_left_out():
     assert anew <= {*Corrections(config(recipe={"steps": 5})).methods_of("mine")}
 
 
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [
+        ("unknown", "float32"),
+        ({"steps": 5}, "float32"),
+        ({"steps": 5, "precision": "bfloat16"}, "bfloat16"),
+    ],
+)
+def test_a_model_of_ones_own_is_float32_unless_told_otherwise(recipe, expected):
+    plan = Corrections(config(recipe=recipe))
+    assert f'"precision": "{expected}"' in plan.probe_job("mine")
+    assert plan.case("mine").recipe.precision == expected
+
+
 def test_methods_that_all_train_anew_are_none_where_the_recipe_is_unknown():
     told = r"^corrections\.mine\.recipe: is unknown, and all methods \(eu, sift\) train as the model was"
     with pytest.raises(ConfigError, match=told):

@@ -21,7 +21,7 @@ def every_method(device: str, **changes: object) -> dict:
     """The plane's methods and both of its makers on tiny networks, two candidates of each method at most."""
     plane = yaml.safe_load((ROOT / "config/plane-digits.yaml").read_text())
     small = copy.deepcopy(TINY) | {"device": device, "deletion_fractions": [0.5]}
-    small |= {key: plane[key] for key in ("originals", "expansions", "methods")}
+    small |= {key: plane[key] for key in ("originals", "methods")}
     for block in small["methods"].values():
         grid = block.get("grid", {})
         for name, values in grid.items():

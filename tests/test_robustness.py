@@ -248,8 +248,10 @@ def test_a_diverged_candidate_is_recorded_and_not_selected(tmp_path):
     assert times.to_dict() == {"partly": 2, "scrub": 2}
     assert_figures_can_be_opened(project)
     colours = [methods[name]["style"]["color"] for name in ("wholly", "partly")]
-    lost, drawn = (colour_in(project, FIGURES[1], colour) for colour in colours)
-    assert 0 < lost < drawn  # of a method without a finite candidate only the legend's entry
+    counts = [[colour_in(project, figure, colour) for colour in colours] for figure in FIGURES[1::2]]
+    # Of a method without a finite candidate only the legend's entry; the other's line may lie below a third.
+    assert all(lost > 0 for lost, _ in counts)
+    assert max(drawn / lost for lost, drawn in counts) > 1.1
 
 
 @pytest.mark.slow

@@ -77,9 +77,10 @@ class Case:
 
     @property
     def recipe(self) -> Recipe:
-        """How methods train."""
+        """How methods train. In float32 unless told otherwise: so does the code that will use the weights."""
         given = self.settings["recipe"]
-        return UNKNOWN_RECIPE if given == "unknown" else Recipe(**given)
+        recipe = UNKNOWN_RECIPE if given == "unknown" else Recipe(**given)
+        return replace(recipe, precision="float32") if recipe.precision == "auto" else recipe
 
 
 class Corrections(Experiment):

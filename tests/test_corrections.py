@@ -245,7 +245,7 @@ def model(factory="net.py:Net", weights="weights.pt"):
         ({"bad": "worse.csv"}, "bad: worse.csv: No such file"),
         (
             {"expect": {"validation_accuracy": 91}},
-            "expect.validation_accuracy: 91 is out of range: at most 1",
+            "expect.validation_accuracy: 91 is out of range: at most 1; did you mean 0.91?",
         ),
         (model(weights="w.pt"), "model: weights w.pt: no such file"),
         (model(weights="net.py"), "model: weights net.py: not known by its ending"),

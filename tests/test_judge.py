@@ -501,12 +501,15 @@ def test_every_status_has_a_page_that_says_which_model_to_use(status, tmp_path, 
     told = judged(case(), *own, original=original)
     assert told.status == status
     write("mine", case(), model(case(), original), own, told, Settings())
-    Correction(case(), model(case(), original), own, told, Settings(), About("mine", {})).write()
+    about = About("mine", {}, loading="model.load_state_dict(weights)")
+    Correction(case(), model(case(), original), own, told, Settings(), about).write()
     folder = tmp_path / "results/corrections/mine"
     assert status.capitalize() in (folder / "report.html").read_text()
     unjudged = status == "cannot be judged"
     said = "Nobody could judge whether these weights are better" if unjudged else "go on using"
-    assert said in (folder / "MODEL_CARD.md").read_text()
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert said in card
+    assert ("load_state_dict" in card) == unjudged, "weights that are not there cannot be loaded"
     assert json.loads((folder / "verdict.json").read_text())["weights"] == ("unjudged" if unjudged else None)
     assert ("was not judged" in (folder / "report.html").read_text()) == unjudged
 

@@ -30,12 +30,11 @@ def near_copies(bench: Bench, model: nn.Module) -> list[tuple[int, int]]:
     layers = called(model, bench.training_set.images(bench.samples[:1]))
     if not layers:
         return []
-    layer = layers[-1]
-    known = _features(bench, model, layer, bad)
+    known = _features(bench, model, layers[-1], bad)
     distances = torch.full((len(bad), NEIGHBOURS), torch.inf, device=bench.device)
     nearest = torch.zeros_like(distances, dtype=torch.long)
     for batch in bench.samples.split(batch_size(bench)):
-        found = torch.cdist(known, _features(bench, model, layer, batch))
+        found = torch.cdist(known, _features(bench, model, layers[-1], batch))
         found[bad[:, None] == batch] = torch.inf
         both = torch.cat([distances, found], 1), torch.cat([nearest, batch.expand(len(bad), -1)], 1)
         distances, at = both[0].topk(NEIGHBOURS, largest=False)

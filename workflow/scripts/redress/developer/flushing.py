@@ -8,12 +8,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from redress.developer.task import Task
-from redress.developer.training import Descent, Loss, autocast
+from redress.developer.training import Descent, Loss, autocast, descend_on
 
 log = logging.getLogger("redress")
 
 WORST_KNOWN = 0.2
 """Below this share of S_f predicted as given, forgetting more of it makes no model better."""
+
+
+MOST_PASSES = 100
+"""Of a flush that no number of steps ends."""
 
 
 def share_as_given(task: Task, model: nn.Module, samples: Tensor) -> float:
@@ -45,13 +49,8 @@ def flush(
     """
     done = 0
     while not descent.finished and done != passes and share_as_given(task, student, task.deletion) > stop_at:
-        size = task.recipe.batch_size
-        for indices, images, labels in task.training_set.passes(task.deletion, size, batches):
-            with autocast(task.device, task.recipe):
-                value = loss(student, images, labels, indices)
-            descent.step(value, len(labels))
-            if descent.finished:
-                break
+        one_pass = task.training_set.passes(task.deletion, task.recipe.batch_size, batches)
+        descend_on(descent, student, one_pass, task.recipe, loss=loss)
         done += 1
     log.info("S_f was flushed in %d passes", done)
 
@@ -81,7 +80,7 @@ def flush_and_repair(
 ) -> nn.Module:
     """Rounds of a flush of S_f and one pass over `samples`, until that makes `steps` steps of repair.
 
-    The learning rate is constant and a flush takes at most 100 passes, as in REM's release. Kept is the best
+    The learning rate is constant and a flush takes at most MOST_PASSES, as in REM's release. Kept is the best
     round by accuracy on the retain set times 1 - max(accuracy on S_f, 0.2), both of given labels; M_o itself
     is the first.
     """
@@ -95,14 +94,11 @@ def flush_and_repair(
     best, weights = judged(), copy.deepcopy(student.state_dict())
     left = steps
     while left > 0:
-        flush(task, student, descent, forgotten, flushed, stop_at, passes=100)
-        for batch, images, labels in task.training_set.passes(samples, task.recipe.batch_size, kept):
-            if not left:
-                break
-            with autocast(task.device, task.recipe):
-                value = repaired(student, images, labels, batch)
-            descent.step(value, len(labels))
-            left -= 1
+        flush(task, student, descent, forgotten, flushed, stop_at, MOST_PASSES)
+        end = descent.done + left
+        one_pass = task.training_set.passes(samples, task.recipe.batch_size, kept)
+        descend_on(descent, student, one_pass, task.recipe, until=end, loss=repaired)
+        left = end - descent.done
         found = judged()
         if found > best:
             best, weights = found, copy.deepcopy(student.state_dict())

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -152,8 +152,23 @@ def descend(
 
     `margins` is one that watches `model`.
     """
-    for batch, images, labels in training_set.stream(indices, recipe.batch_size, generator):
-        if descent.done >= until:
+    batches = training_set.stream(indices, recipe.batch_size, generator)
+    descend_on(descent, model, batches, recipe, until=until, loss=loss, margins=margins)
+
+
+def descend_on(
+    descent: Descent,
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor, Tensor]],
+    recipe: Recipe,
+    *,
+    until: int | None = None,
+    loss: Loss = task_loss,
+    margins: MarginLog | None = None,
+) -> None:
+    """A step on each of `batches`, until `descent` has done `until` steps in all, or with None all it has."""
+    for batch, images, labels in batches:
+        if descent.finished if until is None else descent.done >= until:
             return
         with autocast(images.device, recipe):
             value = loss(model, images, labels, batch)

@@ -3,11 +3,11 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from redress.developer.task import Task
-from redress.developer.training import Descent, autocast, task_loss
+from redress.developer.training import Descent, Loss, descend_on, task_loss
 from redress.formats.kinds import PositiveFloat, PositiveInt
 
 
@@ -30,24 +30,24 @@ def unlearn(
     student, teacher = task.original, copy.deepcopy(task.original).eval()
     descent = Descent(student, task.recipe, steps, learning_rate)
     batches = task.generator("batches")
-    size = task.recipe.batch_size
+
+    def climbed(model: nn.Module, images: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
+        return -task_loss(model, images, labels, indices)
+
+    def distilled(model: nn.Module, images: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
+        with torch.no_grad():
+            taught = functional.log_softmax(teacher(images) / temperature, 1)
+        logits = model(images)
+        learnt = functional.log_softmax(logits / temperature, 1)
+        distance = functional.kl_div(learnt, taught, log_target=True, reduction="batchmean")
+        return functional.cross_entropy(logits, labels) + alpha * temperature**2 * distance
+
+    def one_pass(samples: Tensor, loss: Loss) -> None:
+        seen = task.training_set.passes(samples, task.recipe.batch_size, batches)
+        descend_on(descent, student, seen, task.recipe, loss=loss)
+
     while not descent.finished:
         if descent.done < ascent_steps:
-            for indices, images, labels in task.training_set.passes(task.deletion, size, batches):
-                with autocast(task.device, task.recipe):
-                    loss = task_loss(student, images, labels, indices)
-                descent.step(-loss, len(indices))
-                if descent.finished:
-                    break
-        for indices, images, labels in task.training_set.passes(task.retain, size, batches):
-            if descent.finished:
-                break
-            with autocast(task.device, task.recipe):
-                with torch.no_grad():
-                    taught = functional.log_softmax(teacher(images) / temperature, 1)
-                logits = student(images)
-                learnt = functional.log_softmax(logits / temperature, 1)
-                distance = functional.kl_div(learnt, taught, log_target=True, reduction="batchmean")
-                loss = functional.cross_entropy(logits, labels) + alpha * temperature**2 * distance
-            descent.step(loss, len(indices))
+            one_pass(task.deletion, climbed)
+        one_pass(task.retain, distilled)
     return student

@@ -6,17 +6,14 @@ import logging
 import torch
 from torch import Tensor, nn
 
-from redress.developer.flushing import flush, preference
+from redress.developer.flushing import MOST_PASSES, flush, preference
 from redress.developer.likeness import log_odds, set_aside
 from redress.developer.ranking import Evidence
 from redress.developer.task import Task
-from redress.developer.training import Descent, autocast
+from redress.developer.training import Descent, descend_on
 from redress.formats.kinds import Fraction, PositiveFloat, PositiveInt
 
 log = logging.getLogger("redress")
-
-FLUSHES = 100
-"""Passes that a flush takes at most."""
 
 
 def unlearn(
@@ -59,11 +56,9 @@ def unlearn(
     def let_go(model: nn.Module, images: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
         return -kept(model, images, labels, indices)
 
-    flush(task, student, descent, batches, let_go, stop_at, passes=FLUSHES)
+    flush(task, student, descent, batches, let_go, stop_at, MOST_PASSES)
     for _ in range(passes):
-        for indices, images, labels in task.training_set.passes(rest, task.recipe.batch_size, batches):
-            with autocast(task.device, task.recipe):
-                value = kept(student, images, labels, indices)
-            descent.step(value, len(labels))
-    flush(task, student, descent, batches, let_go, stop_at, passes=FLUSHES)
+        one_pass = task.training_set.passes(rest, task.recipe.batch_size, batches)
+        descend_on(descent, student, one_pass, task.recipe, loss=kept)
+    flush(task, student, descent, batches, let_go, stop_at, MOST_PASSES)
     return student

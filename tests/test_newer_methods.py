@@ -528,9 +528,12 @@ def test_skim_flushes_repairs_and_flushes_what_looks_like_s_f(passes, monkeypatc
     monkeypatch.setattr(skim, "log_odds", lambda evidence, layer: evidence.features(1))
     monkeypatch.setattr(skim, "set_aside", lambda *_: np.isin(np.arange(16), [*tiny.DELETION, *missed]))
     task, network = tiny.task(), tiny.original()
-    out = torch.tensor(sorted([*tiny.DELETION, *missed]))
-    rest = torch.tensor([index for index in range(16) if index not in out])
-    before = ce(tiny.original()(tiny.data().images), tiny.data().labels).detach()
+    aside = torch.tensor(sorted([*tiny.DELETION, *missed]))
+    rest = torch.tensor([index for index in range(16) if index not in aside])
+    logits = tiny.original()(tiny.data().images).detach()
+    before, as_given = ce(logits, tiny.data().labels), logits.argmax(1) == tiny.data().labels
+    learnt = aside[as_given[aside]]
+    assert 0 < len(learnt) < len(aside), "a case in which M_o tells nothing apart shows nothing"
     sgd, batches, flushes = ConstantSGD(network, None, 0.03), task.generator("batches"), []
 
     def step(sign, indices, images, labels):
@@ -539,9 +542,9 @@ def test_skim_flushes_repairs_and_flushes_what_looks_like_s_f(passes, monkeypatc
 
     def flush():
         flushes.append(0)
-        while share_as_given(network, out) > 0.1:
+        while share_as_given(network, learnt) > 0.1:
             flushes[-1] += 1
-            for seen in tiny.one_pass(tiny.data(), out, SIZE, batches):
+            for seen in tiny.one_pass(tiny.data(), learnt, SIZE, batches):
                 step(-1, *seen)
 
     flush()
@@ -552,6 +555,26 @@ def test_skim_flushes_repairs_and_flushes_what_looks_like_s_f(passes, monkeypatc
     found = skim.unlearn(tiny.task(), beta=beta, passes=passes, learning_rate=0.03, stop_at=0.1)
     tiny.assert_same_weights(found, network, 1e-4)
     assert flushes[0], "a case in which nothing is flushed shows nothing"
+
+
+def test_skim_leaves_a_model_alone_that_has_not_learnt_what_was_found():
+    wrong = tiny.data().labels.clone()
+    wrong[tiny.DELETION] = (tiny.original()(tiny.data().images).argmax(1)[tiny.DELETION] + 1) % tiny.CLASSES
+    found = skim.unlearn(tiny.task(tiny.Data(tiny.data().images, wrong)), learning_rate=1.0)
+    tiny.assert_same_weights(found, tiny.original(), 0)
+
+
+def test_skim_leaves_a_model_alone_from_which_it_would_take_a_class(monkeypatch):
+    """All samples of a label are the same picture, so what is let go of S_f is let go of the others."""
+    said = tiny.original()(tiny.data().images).argmax(1).tolist()
+    pictures = tiny.data().images[[said.index(label) for label in sorted({*said})]]
+    assert len(pictures) > 1
+    images = pictures.repeat(6, 1, 1, 1)
+    found = [0, len(pictures)]
+    task = tiny.task(tiny.Data(images, tiny.original()(images).argmax(1)), found)
+    monkeypatch.setattr(skim, "log_odds", lambda evidence, layer: evidence.features(1))
+    monkeypatch.setattr(skim, "set_aside", lambda *_: np.isin(np.arange(len(images)), found))
+    tiny.assert_same_weights(skim.unlearn(task, learning_rate=0.03), tiny.original(), 0)
 
 
 EVERY = [

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_cases import CLASSES, FOLDS, VALIDATION, V, candidate, case, leave, model
+from scipy.stats import binomtest
 
 from redress.formats.errors import BadInputError
 from redress.judge import UNKNOWN, Candidate, Case, Outcome, Settings, judge, shortlist
 from redress.judge.choice import reported
 from redress.judge.figures import figures, held_out
-from redress.judge.rates import Rate, mcnemar, rate
+from redress.judge.rates import Rate, mcnemar, needed, rate
 from redress.judge.verdict import REPAIRED
 from redress.judge.writing import headline, write
 from redress.report.correction import About, Correction
@@ -55,6 +56,64 @@ def test_wilsons_interval_solves_wilsons_equation(counts):
         # An end is a true share that lies z of its own standard errors from what was seen.
         assert abs(share - end) == pytest.approx(z * sqrt(end * (1 - end) / n), abs=1e-9)
     assert one.low <= share <= one.high
+
+
+@pytest.mark.parametrize("n", [10, 36])
+def test_an_interval_without_parts_is_scipys(n):
+    for hits in range(n + 1):
+        known = binomtest(hits, n).proportion_ci(0.9, method="wilson")
+        assert Rate(hits, n, 0.9).interval == pytest.approx((known.low, known.high), abs=1e-12)
+
+
+def test_models_that_differ_no_more_than_counts_do_leave_an_interval_as_it_is():
+    parts = np.repeat(np.arange(5), 6)
+    alike = np.tile([True, True, True, False, True, False], 5)
+    assert rate(alike, parts=parts).effective == 30
+    assert rate(alike, parts=np.zeros(30)).effective == 30
+    assert rate(alike, parts=np.arange(30)).effective == 30
+    assert rate(alike[:0], parts=parts[:0]).n == 0
+
+
+def test_two_models_of_which_one_repairs_all_and_one_nothing_are_worth_less_than_one_sample():
+    """By hand: p = 1/2, within 1/4, Q = 20 (1/2)^2 = 5, so t = (5 - 1/4) / 10 and 1/4 is spread over n_e."""
+    hit, parts = np.repeat([True, False], 10), np.repeat(["a", "b"], 10)
+    by_hand = 0.25 / (0.25 / 20 + 0.475 * 1.5)
+    one = rate(hit, parts=parts)
+    assert one.effective == pytest.approx(by_hand)
+    assert one.low < 0.1
+    assert one.high > 0.9
+
+
+def test_intervals_hold_what_another_model_of_the_kind_has_where_models_differ():
+    """Rates of models are drawn about 0.6; five are asked about eight samples each, and a sixth is meant."""
+    draw = np.random.default_rng(0)
+    held = np.zeros((2, 2000), bool)
+    for at in range(held.shape[1]):
+        rates = np.clip(draw.normal(0.6, 0.2, 6), 0, 1)
+        parts = np.repeat(np.arange(5), 8)
+        hit = draw.random(40) < rates[parts]
+        for row, told in enumerate((None, parts)):
+            one = rate(hit, parts=told)
+            held[row, at] = one.low <= rates[5] <= one.high
+    plain, wide = held.mean(1)
+    assert plain < 0.55
+    assert wide > 0.75
+
+
+@pytest.mark.parametrize(("gained", "lost", "n"), [(3, 0, 12), (6, 2, 30), (12, 4, 40)])
+def test_how_many_samples_would_show_a_difference_is_the_first_number_that_does(gained, lost, n):
+    before = np.arange(n) < lost
+    after = (np.arange(n) >= lost) & (np.arange(n) < lost + gained)
+    wanted = needed(before, after, 0.05)
+    assert wanted > n
+
+    def p(of):
+        up, down = round(gained * of / n), round(lost * of / n)
+        return 2 * min(0.5, sum(comb(up + down, k) for k in range(up, up + down + 1)) / 2 ** (up + down))
+
+    assert p(wanted) < 0.05 <= p(wanted - 1)
+    assert needed(after, before, 0.05) is None
+    assert needed(before, before, 0.05) is None
 
 
 def test_the_rule_of_three_is_for_no_hit_at_all():
@@ -277,7 +336,7 @@ def test_of_groups_the_worse_number_counts():
     told = judged(grouped, dataclasses.replace(own, groups=left_out))
     assert told.status == "partly repaired"
     assert told.verdict.grouped
-    assert told.verdict.repair == Rate(30, 60, told.level)
+    assert (told.verdict.repair.hits, told.verdict.repair.n) == (30, 60)
 
 
 def test_the_level_allows_for_choosing_unless_samples_were_kept_apart():
@@ -506,10 +565,12 @@ def test_every_status_has_a_page_that_says_which_model_to_use(status, tmp_path, 
     folder = tmp_path / "results/corrections/mine"
     assert status.capitalize() in (folder / "report.html").read_text()
     unjudged = status == "cannot be judged"
-    said = "Nobody could judge whether these weights are better" if unjudged else "go on using"
+    said = (
+        "Nobody could judge whether these weights are better" if unjudged else "the original ones, unchanged"
+    )
     card = (folder / "MODEL_CARD.md").read_text()
     assert said in card
-    assert ("load_state_dict" in card) == unjudged, "weights that are not there cannot be loaded"
+    assert "load_state_dict" in card
     assert json.loads((folder / "verdict.json").read_text())["weights"] == ("unjudged" if unjudged else None)
     assert ("was not judged" in (folder / "report.html").read_text()) == unjudged
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -13,7 +14,7 @@ from redress.developer.bench import as_arrays
 from redress.developer.candidate_job import CandidateJob
 from redress.formats import files
 from redress.formats.contents import Predictions
-from redress.formats.correction import KNOWN
+from redress.formats.correction import KNOWN, UNCHANGED
 from redress.formats.errors import BadInputError, DamagedFileError
 from redress.formats.identity import Identity
 from redress.formats.recipe import Setup
@@ -54,7 +55,8 @@ def repair(
     parent: str,
     bad_list: str,
 ) -> str:
-    """Write the weights of the candidate that was chosen for somebody's model, as that names its tensors.
+    """Write the weights of the candidate that was chosen for somebody's model, as that names its tensors;
+    where none is better, those that were brought.
 
     `methods` are the files behind names of methods, `expansions` who grows S_f for them, `parent` is the file
     of weights that were brought, `bad_list` the SHA-256 of the list of bad samples, which no job of the
@@ -63,9 +65,17 @@ def repair(
     case = Identity(original.dataset)
     choice = files.read_json(original.path("choice"), case, "method", "candidate", "status")
     about = {"status": choice["status"], "parent_sha256": files.sha256(parent), "bad_list_sha256": bad_list}
+    prefix = files.about_of(original.path("original"))["prefix"]
+
+    def write(weights: Mapping[str, Tensor]) -> None:
+        tensors = {f"{prefix}{name}": tensor.contiguous() for name, tensor in weights.items()}
+        _write_weights(original.path("repaired"), tensors, about)
+
     if choice["candidate"] is None:
-        _write_weights(original.path("repaired"), {}, about)
-        return f"{choice['status']}: no candidate was chosen, the file stays empty"
+        brought, _ = files.load_arrays(original.path("original"), original)
+        about["weights"] = UNCHANGED
+        write({name: torch.as_tensor(array) for name, array in brought.items()})
+        return f"{choice['status']}: wrote the weights that were brought, for none are better"
     method = choice["method"]
     cell = original.having(discovery=KNOWN, share="1.0", expansion=expansions[method], method=method)
     who = cell.having(candidate=choice["candidate"])
@@ -74,9 +84,7 @@ def repair(
     model, made = _made_again(who, recorded, told, setup, provenance)
     about |= {"method": method, "hyperparameters": json.dumps(made.about["hyperparameters"])}
     about |= {"commit": str(provenance.get("commit"))}
-    prefix = files.about_of(original.path("original"))["prefix"]
-    tensors = {f"{prefix}{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
-    _write_weights(original.path("repaired"), tensors, about)
+    write(model.state_dict())
     return f"{choice['status']}: wrote the weights of {method} {choice['candidate']}"
 
 

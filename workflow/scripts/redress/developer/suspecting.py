@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
@@ -16,6 +17,7 @@ from redress.developer.training import autocast
 from redress.formats import files
 from redress.formats.alterations import View
 from redress.formats.contents import DeletionSet
+from redress.formats.correction import UNCHANGED
 from redress.formats.identity import PLAIN, Identity
 from redress.formats.recipe import Setup
 from redress.formats.suspected import NONE, Suspected
@@ -111,9 +113,10 @@ def _by_features(grown: Identity, classes: list[str]) -> np.ndarray:
 def _repaired(bench: Bench) -> nn.Module | None:
     """The repaired model; None where none was better than M_o."""
     original = bench.identity.original
+    with safe_open(original.path("repaired"), framework="pt") as file:
+        if file.metadata().get("weights") == UNCHANGED:
+            return None
     weights = load_file(original.path("repaired"))
-    if not weights:
-        return None
     prefix = files.about_of(original.path("original"))["prefix"]
     model = bench.new_model(0)
     model.load_state_dict({name.removeprefix(prefix): value for name, value in weights.items()})

@@ -8,6 +8,9 @@ KNOWN, FOLD, GROUP = "known", "fold", "group"
 NOT_YET = "not run yet"
 """Why a candidate is missing from a page that was made after failures, where it did not fail itself."""
 
+UNCHANGED = "unchanged"
+"""Of weights that are handed out as they were brought: what their file's header says."""
+
 UNKNOWN = -1
 """In the place of a true label that nobody knows."""
 

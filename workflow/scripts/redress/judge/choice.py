@@ -151,7 +151,9 @@ def choose(case: Case, original: Outcome, candidates: Sequence[Candidate], setti
 
     def first(among: Iterable[int]) -> int | None:
         # By the lower end of the interval: who was asked about few samples does not win by luck.
-        return min(among, key=lambda at: (-rate(right[at], made[at]).low, *cost(at)), default=None)
+        return min(
+            among, key=lambda at: (-rate(right[at], made[at], parts=case.fold).low, *cost(at)), default=None
+        )
 
     best, offer = first(right.keys() - dear), first(dear if by_labels(case) else ())
     if offer is not None:

@@ -82,9 +82,9 @@ def figures(case: Case, original: Outcome, candidate: Candidate, level: float = 
     after, labels = candidate.whole.validation, case.validation_labels
     right_before, right = original.validation == labels, after == labels
     return Figures(
-        held_out=fate(case, predicted, predicted != ABSENT, level),
+        held_out=fate(case, predicted, predicted != ABSENT, level, case.fold),
         in_sample=fate(case, candidate.whole.bad, None, level),
-        of_groups=None if left_out is None else fate(case, left_out, left_out != ABSENT, level),
+        of_groups=None if left_out is None else fate(case, left_out, left_out != ABSENT, level, case.group),
         utility=rate(right, level=level),
         utility_lost=float(right_before.mean() - right.mean()),
         utility_p=mcnemar(right_before, right),
@@ -116,8 +116,16 @@ def by_group(case: Case, candidate: Candidate) -> np.ndarray | None:
     return predicted
 
 
-def fate(case: Case, predicted: np.ndarray, asked: np.ndarray | None = None, level: float = LEVEL) -> Fate:
+def fate(
+    case: Case,
+    predicted: np.ndarray,
+    asked: np.ndarray | None = None,
+    level: float = LEVEL,
+    parts: np.ndarray | None = None,
+) -> Fate:
     """What became of the samples that are `asked` about, boolean (m,), by these predictions (m,).
+
+    `parts` (m,) says which were asked of the same model, where there were several.
 
     Samples whose given label is their true one have nothing to escape from and are left out.
     """
@@ -125,8 +133,12 @@ def fate(case: Case, predicted: np.ndarray, asked: np.ndarray | None = None, lev
     known = wrong & case.labelled
     kept, right = predicted == case.bad_given, predicted == case.bad_true
     if not known.any():
-        return Fate(rate(kept, wrong, level), None, None)
-    return Fate(rate(kept, wrong, level), rate(right, known, level), rate(~kept & ~right, known, level))
+        return Fate(rate(kept, wrong, level, parts), None, None)
+    return Fate(
+        rate(kept, wrong, level, parts),
+        rate(right, known, level, parts),
+        rate(~kept & ~right, known, level, parts),
+    )
 
 
 def _price(name: str, of_class: np.ndarray, before: np.ndarray, after: np.ndarray) -> Price:

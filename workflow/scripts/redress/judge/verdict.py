@@ -22,7 +22,7 @@ from redress.judge.choice import (
     utility,
 )
 from redress.judge.figures import ABSENT, Figures, Price, by_group, fate, figures, held_out
-from redress.judge.rates import LEVEL, Rate, mcnemar, rate
+from redress.judge.rates import LEVEL, Rate, mcnemar, needed, rate
 
 Status = Literal[
     "repaired", "partly repaired", "not repaired", "harmful", "nothing to repair", "cannot be judged"
@@ -61,6 +61,8 @@ class Verdict:
     """What `repair` would be of a model that nothing was done to: see `ceiling`."""
     p: float
     """McNemar's, of original and candidate being equally good on these samples."""
+    needed: int | None = None
+    """So many samples that fare alike would show that the candidate is better; None where it is not."""
     grouped: bool = False
     """Whether whole groups were held out, because that looked worse."""
 
@@ -231,7 +233,10 @@ def _verdict(
         asked = counted & (predicted != ABSENT)
         before, after = repaired(case, original.bad), repaired(case, predicted)
         p = mcnemar(before[asked], after[asked])
-        return Verdict(rate(before, asked, level), rate(after, asked, level), best, p, grouped)
+        parts = case.group if grouped else case.fold
+        repair = rate(after, asked, level, parts)
+        more = needed(before[asked], after[asked], 1 - level)
+        return Verdict(rate(before, asked, level), repair, best, p, more, grouped)
 
     found = of(predicted, grouped=False)
     left_out = by_group(case, candidate)
@@ -263,7 +268,9 @@ def _status(
     if not objections:
         return "cannot be judged", ["There is no candidate."]
     if all(objections):
-        return "harmful", ["Every candidate costs more than is tolerated or left no usable model."]
+        return "harmful", [
+            "Every candidate costs more than is tolerated (utility_tolerance) or left no usable model."
+        ]
     if verdict is None:
         return "cannot be judged", ["No candidate that could be taken was made again without a fold."]
     if verdict.repair.n < FEWEST:
@@ -276,10 +283,22 @@ def _status(
         return "harmful", [
             f"The best candidate is right about fewer of them than the original model: {said}."
         ]
-    if gained <= 0 or verdict.p >= alpha:
-        return "not repaired", [f"The best candidate is not surely better than the original model: {said}."]
+    if gained <= 0:
+        return "not repaired", [f"The best candidate is no better than the original model: {said}."]
+    if verdict.p >= alpha:
+        return "not repaired", [
+            f"The best candidate is not surely better than the original model: {said}; p is {verdict.p:.2g},"
+            f" and less than {alpha:.2g} is needed.{_how_many(verdict)}"
+        ]
     doubts = [] if of_chosen is None else [*_doubts(case, verdict, of_chosen)]
     return ("partly repaired" if doubts else "repaired"), doubts
+
+
+def _how_many(verdict: Verdict) -> str:
+    if verdict.needed is None:
+        return ""
+    more = verdict.needed - verdict.repair.n
+    return f" If others fare alike, some {more} held-out samples more would show it."
 
 
 def _doubts(case: Case, verdict: Verdict, of_chosen: Figures) -> Iterator[str]:
@@ -315,7 +334,7 @@ def _offered(
     if choice.offer is not None:
         one = candidates[choice.offer]
         predicted = held_out(case, one)
-        repair = rate(repaired(case, predicted), judged(case) & (predicted != ABSENT))
+        repair = rate(repaired(case, predicted), judged(case) & (predicted != ABSENT), parts=case.fold)
         yield (
             f"{one.method} would repair {percent(repair)} of the held-out bad samples, but it"
             f" {objections[choice.offer]}: a higher utility_tolerance would take it."

@@ -57,13 +57,18 @@ def headline(
         return f"{told} {(labels or {}).get(label, label)} ranks first; its weights are there, unjudged."
     method, lost = candidates[at or 0].method, round(100 * figures.utility_lost, 1)
     what = {"healed": "right about", "not escaped": "no longer misled on"}[judgement.goal]
+    label = (labels or {}).get(method, method)
+    subject = (
+        f"with {label} it is"
+        if judgement.take
+        else f"keep the original model; the best candidate, {label}, is"
+    )
     price = "at no loss of accuracy"
     if lost:
         price = f"{'for' if lost > 0 else 'and gains'} {abs(lost):.1f} points of validation accuracy"
     return (
-        f"{word}: {'' if judgement.take else 'keep the original model; '}with"
-        f" {(labels or {}).get(method, method)} it is {what} {percent(verdict.repair)} of the bad"
-        f" samples that it was not told of (before: {100 * verdict.before.estimate:.0f} %), {price}."
+        f"{word}: {subject} {what} {percent(verdict.repair)} of the bad samples that it was not told of"
+        f" (before: {100 * verdict.before.estimate:.0f} %), {price}."
     )
 
 

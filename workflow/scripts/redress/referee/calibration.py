@@ -162,8 +162,8 @@ def estimates(scenario: Scenario) -> Iterator[Row]:
         predicted = held_out(case, candidate)
         if fact is None or not counted.any() or (predicted == ABSENT).any():
             continue
-        held = rate(predicted == case.bad_true, counted)
-        kept = rate(predicted != case.bad_given, counted)
+        held = rate(predicted == case.bad_true, counted, parts=case.fold)
+        kept = rate(predicted != case.bad_given, counted, parts=case.fold)
         yield {
             **scenario.names,
             "method": candidate.method,

@@ -17,7 +17,7 @@ from redress.formats.identity import Identity
 from redress.judge import Candidate, Case, Judgement, Outcome, Settings
 from redress.judge.budget import LeftOut
 from redress.judge.choice import judged, repaired
-from redress.judge.figures import ABSENT, Fate, held_out
+from redress.judge.figures import ABSENT, Fate, fate, held_out
 from redress.judge.rates import Rate, rate
 from redress.judge.verdict import percent
 from redress.judge.writing import headline
@@ -31,7 +31,7 @@ LIMITS = (
     "What happens at test time with a trigger that none of the found samples carries.",
     "Whether the samples can still be read out of the weights: this is correction, not privacy.",
     "Held-out samples are repaired by models that know less than the final one, so the estimate is low rather"
-    " than high; folds share most of their data, so intervals are a little narrow.",
+    " than high; intervals allow for how far these models differ, as far as so few of them show it.",
 )
 """What no verdict shows, whatever its word."""
 
@@ -206,11 +206,16 @@ class Correction:
         j, at = self.judgement, self.judgement.chosen
         yield "Original", j.original.in_sample
         figures = None if at is None else j.figures[at]
-        if figures is not None:
-            yield "Chosen, not told of them", figures.held_out
-            if figures.of_groups is not None:
-                yield "Chosen, not told of their group", figures.of_groups
-            yield "Chosen, told of them", figures.in_sample
+        if at is None or figures is None:
+            return
+        asked = held_out(self.case, self.candidates[at]) != ABSENT
+        if asked.any() and not asked.all():
+            yield "Original, on those held out", fate(self.case, self.original.bad, asked)
+        label = self.style(self.candidates[at].method).label
+        yield f"{label}, not told of them", figures.held_out
+        if figures.of_groups is not None:
+            yield f"{label}, not told of their group", figures.of_groups
+        yield f"{label}, told of them", figures.in_sample
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The candidates' lines, those with held-out figures first, the best repair first."""
@@ -219,7 +224,11 @@ class Correction:
             predicted = held_out(self.case, one)
             remark = [j.objections[at]] if j.objections[at] else []
             if at == j.chosen:
-                remark = ["chosen" if j.first is None else "ranks first, not judged"]
+                remark = [
+                    ("chosen" if j.take else "best, not taken")
+                    if j.first is None
+                    else "ranks first, not judged"
+                ]
             elif at in j.choice.tied:
                 remark = ["tied with the best"]
             elif not one.folds and not remark:
@@ -231,7 +240,7 @@ class Correction:
                     "method": self.style(one.method).label,
                     "name": one.method,
                     "hyperparameters": _words(one),
-                    "held_out": self._repair(predicted, predicted != ABSENT),
+                    "held_out": self._repair(predicted, predicted != ABSENT, self.case.fold),
                     "in_sample": None if figures is None else self._repair(one.whole.bad),
                     "lost": None if figures is None else 100 * figures.utility_lost,
                     "seconds": one.seconds,
@@ -256,9 +265,11 @@ class Correction:
         told = about, lambda method: self.style(method).label
         return {"sentences": list(rehearsed.sentences(*told)), "rows": list(rehearsed.rows(*told))}
 
-    def _repair(self, predicted: np.ndarray, asked: np.ndarray | None = None) -> Rate:
+    def _repair(
+        self, predicted: np.ndarray, asked: np.ndarray | None = None, parts: np.ndarray | None = None
+    ) -> Rate:
         counted = judged(self.case) if asked is None else judged(self.case) & asked
-        return rate(repaired(self.case, predicted), counted)
+        return rate(repaired(self.case, predicted), counted, parts=parts)
 
     def _chart(self) -> str:
         """Repair over cost as the address of a PNG; empty where nothing was held out."""

@@ -44,9 +44,9 @@ def unlearn(
     What it brings back of the manipulation all the same, the second flush takes out in a few steps. The
     learning rate is constant.
 
-    Where M_o predicts no more than `stop_at` of S_f as given, there is nothing to flush and M_o is returned. So
-    it is where a label of those aside has lost more than half of the other samples that M_o predicted so: as
-    many were never manipulated.
+    Where M_o predicts no more than `stop_at` of S_f as given, there is nothing to flush and M_o is returned.
+    So it is where a label of those aside has lost more than half of the other samples that M_o predicted so:
+    as many were never manipulated.
     """
     evidence = Evidence(task)
     labels, found = evidence.labels, evidence.found

@@ -67,7 +67,7 @@ def original(tmp_path, monkeypatch):
 
 
 def predictions_of(view, labels, samples, setup=tiny.SETUP):
-    identity = tiny.ORIGINAL.having(bound="some")
+    identity = tiny.RUN.having(bound="some")
     told = TrainingView(view, labels, labels_in_doubt=True)
     uses = {"manipulation": "poison"}
     make_bound(identity, uses, setup, told, samples, {"truth": "its seal"}, tiny.PROVENANCE)
@@ -94,17 +94,19 @@ def test_a_bound_learns_what_it_is_told_of(original):
 def test_what_a_bound_is_made_by_depends_on_nothing_else():
     def told(**changes):
         experiment = Experiment({**TINY, "bounds": ["never_manipulated"], **changes})
-        one = next(experiment.originals()).having(bound="never_manipulated")
+        one = next(experiment.originals()).run.having(bound="never_manipulated")
         return experiment.bound_job(one), experiment.sources("bound", "digits", bounds="never_manipulated")
 
     assert told() == told(selection_rule="constraint", deletion_fractions=[1.0])
+    assert told() == told(originals={"other": {"use": "etd"}})
     assert told()[0] != told(threads=2)[0]
 
 
 # The real snakemake
 
 BOUNDS = ["without_manipulated", "never_manipulated"]
-RUN = Identity("digits", "poison", 20, 0, "standard")
+RUN = Identity("digits", "poison", 20, 0)
+ORIGINAL = RUN.having(maker="standard")
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +212,6 @@ def test_bounds_come_and_go_with_the_config_and_are_checked_like_other_results(p
     assert not table(project, "summary")["measure"].str.startswith("share_of_bound").any()
     rules = table(project, "rules").query("rule == 'constraint'").reset_index(drop=True)
     pd.testing.assert_series_equal(table(project, "selected")["hyperparameters"], rules["hyperparameters"])
-    (one, *_) = files.read_json(project.folder / RUN.path("selection"), RUN)["selections"]
+    (one, *_) = files.read_json(project.folder / ORIGINAL.path("selection"), ORIGINAL)["selections"]
     assert (one["rule"], json.loads(rules["hyperparameters"][0])) == ("constraint", {})
     assert project.planned() == {}

@@ -37,7 +37,7 @@ PATHS = {
     "original": f"{RUN}/standard/original.safetensors",
     "predictions": f"{RUN}/standard/predictions.safetensors",
     "training_log": f"{RUN}/standard/training_log.safetensors",
-    "bound": f"{RUN}/standard/bounds/bound.safetensors",
+    "bound": f"{RUN}/bounds/bound.safetensors",
     "deletion_set": f"{RUN}/standard/deletion_sets/none/uniform/0.5.safetensors",
     "suspects": f"{RUN}/standard/deletion_sets/none/uniform/0.5.suspects.csv",
     "importance": f"{RUN}/standard/importance/fisher/training_set.safetensors",

@@ -40,6 +40,7 @@ def test_steps_are_timed_and_the_same_twice_and_leave_the_model_as_it_was():
     assert repeated.found.endswith("repeatable to the bit")
     assert memory.well
     assert "a step on 16 pictures takes about" in memory.found
+    assert "pictures would fit into that" in memory.found
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 

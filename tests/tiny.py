@@ -233,7 +233,7 @@ class Results:
         made_from = {**{name: self.made_from[name] for name in names}, "truth": self.seal("truth", RUN)}
         probes = tuple(map(np.array, (unaffected, manipulated, affected)))
         about |= {"made_from": {**made_from, **changes}}
-        identity = ORIGINAL.having(bound=name)
+        identity = RUN.having(bound=name)
         Predictions(np.array(validation), np.empty(0), probes, about).save("bound", identity)
 
     def deletion_set(self, indices, cell=CELL, compared_on=None):

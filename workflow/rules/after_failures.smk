@@ -57,7 +57,7 @@ def collect_what_there_is():
     missing = []
     for original in experiment.originals():
         blocks, lacking = finished_blocks(original, there)
-        bounds = [original.having(bound=bound) for bound in experiment.bounds]
+        bounds = [original.run.having(bound=bound) for bound in experiment.bounds]
         done = [one for one in bounds if there(one, "bound")]
         lacking += [one for one in bounds if one not in done]
         grown = [one for one in experiment.grown(original) if there(one, "deletion_set")]
@@ -66,7 +66,7 @@ def collect_what_there_is():
             original, blocks, done, grown
         ):
             lacking = [original]
-        missing += lacking
+        missing += [one for one in lacking if one not in missing]
     if not missing:  # it is the last stages that failed
         return
     try:

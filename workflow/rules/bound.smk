@@ -11,7 +11,7 @@ if experiment.bounds:
         output:
             PLACES["bound"],
         log:
-            f"{ORIGINAL_LOGS}/bounds/{{bound}}.log",
+            f"{LOGS}/bounds/{{bound}}.log",
         wildcard_constraints:
             bound=any_of(experiment.bounds),
         params:

@@ -361,8 +361,8 @@ def bound_files(wildcards):
 
 
 def bounds_of(original):
-    """The same of what names an original model."""
-    return [original.having(bound=bound).path("bound") for bound in experiment.bounds]
+    """The same of what names an original model: its run's, whoever made it."""
+    return [original.run.having(bound=bound).path("bound") for bound in experiment.bounds]
 
 
 def grown_files(wildcards):

@@ -43,10 +43,10 @@ def results_of_experiment():
         yield Identity(dataset), "pictures", made_by("prepare")
     for run in experiment.runs():
         yield run, "truth", made_by("manipulate")
+        for bound in experiment.bounds:
+            yield run.having(bound=bound), "bound", made_by("bound")
     for original in experiment.originals():
         yield original, "original", made_by("train")
-        for bound in experiment.bounds:
-            yield original.having(bound=bound), "bound", made_by("bound")
         for cell in experiment.grown(original):
             yield cell.having(expansion=PLAIN), "deletion_set", made_by("discover")
             yield cell, "deletion_set", made_by("expand")

@@ -81,7 +81,7 @@ def make_bound(
 ) -> float:
     """Train by A in full on `samples` (K,) of the view that somebody has told of; write the predictions.
 
-    Initialisation and stream of batches are M_o's, whoever its maker. `made_from` are seals of what the view
+    Initialisation and stream of batches are M_o's where A makes it. `made_from` are seals of what the view
     was taken from. Returns the seconds it took.
     """
     bench = Bench(identity, uses, setup)

@@ -79,10 +79,15 @@ def _fits(bench: Bench, model: nn.Module, few: int) -> Check:
     size = bench.recipe.batch_size
     weights = COPIES * sum(one.numel() * one.element_size() for one in model.parameters())
     picture, free = held(bench, model, few) / few, free_memory(bench.device)
-    most = int((free - weights) / picture)
+    most, all_ = max(int((free - weights) / picture), 0), len(bench.samples)
+    fitting = (
+        f"batches of up to {most:,} pictures fit"
+        if most < max(all_, size)
+        else f"all {all_:,} pictures would fit"
+    )
     told = (
         f"a step on {size} pictures takes about {_gigabytes(weights + size * picture)}, "
-        f"{_gigabytes(free)} are free: batches of up to {max(most, 0):,} pictures fit into that"
+        f"{_gigabytes(free)} are free: {fitting} into that"
     )
     if size > most:
         raise BadInputError(f"recipe.batch_size: {told}; name a smaller one, or run fewer jobs at a time")

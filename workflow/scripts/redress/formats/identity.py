@@ -16,10 +16,10 @@ PLACES = {
     "truth": "results/truth/{dataset}/{manipulation}/n{n}/seed{seed}.safetensors",
     "training_set": f"{RUN}/training_set.safetensors",
     "probes": f"{RUN}/probes.safetensors",
+    "bound": f"{RUN}/bounds/{{bound}}.safetensors",
     "original": f"{ORIGINAL}/original.safetensors",
     "predictions": f"{ORIGINAL}/predictions.safetensors",
     "training_log": f"{ORIGINAL}/training_log.safetensors",
-    "bound": f"{ORIGINAL}/bounds/{{bound}}.safetensors",
     "deletion_set": f"{ORIGINAL}/deletion_sets/{{expansion}}/{{discovery}}/{{share}}.safetensors",
     "suspects": f"{ORIGINAL}/deletion_sets/{{expansion}}/{{discovery}}/{{share}}.suspects.csv",
     "importance": f"{ORIGINAL}/importance/{{importance}}/{{over}}.safetensors",
@@ -49,7 +49,7 @@ BROUGHT = "brought"
 
 OF_RUN = ("dataset", "manipulation", "n", "seed")
 OF_ORIGINAL = (*OF_RUN, "maker")
-OF_BOUND = (*OF_ORIGINAL, "bound")
+OF_BOUND = (*OF_RUN, "bound")
 OF_DELETION_SET = (*OF_ORIGINAL, "discovery", "share", "expansion")
 OF_CANDIDATES = (*OF_DELETION_SET, "method")
 OF_IMPORTANCE = (*OF_ORIGINAL, "importance", "over")

@@ -58,7 +58,7 @@ class Referee:
 
     def of_bound(self, bound: str) -> Record:
         """The record of a bound, with its file's seal. There is no S_f, and nobody to find anything."""
-        identity = self._original.having(bound=bound)
+        identity = self._original.run.having(bound=bound)
         predictions = Predictions.load("bound", identity)
         predictions.check_made_from("bound", identity, {**self._of_run, "truth": self._truth.seal})
         self._check_device(identity.path("bound"), predictions)

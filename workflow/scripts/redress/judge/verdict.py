@@ -382,7 +382,7 @@ def _caveats(
     if there < m:
         yield (
             f"{one.method} was not made again without every fold: {there} of {m} bad samples were held out,"
-            " and the interval is theirs."
+            " and the interval is theirs; `search: {minutes: ...}` gives it time for the others."
         )
     if verdict.grouped:
         yield "The figures are with whole groups held out, which are worse than with samples drawn at random."

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from brought import COLORS, config, weights, write_csv, write_picture
 from PIL import Image
 from safetensors.torch import save_file
@@ -13,6 +14,7 @@ from torch import nn
 
 from redress.brought.case import copies, cut, in_both, ingest, others, probably_fine
 from redress.developer.bench import Bench
+from redress.developer.preprocessing import Preprocessing, alternatives
 from redress.developer.probing import Brought, check_order, probe
 from redress.developer.weights import CONTAINERS, read_weights
 from redress.formats import files
@@ -44,7 +46,8 @@ def probed(expect=None, **changes):
     model = plan.case("mine").settings["model"]
     told = {name: model[name] for name in ("factory", "arguments")}
     setup = Setup({"name": "_brought", **told}, Recipe(steps=1, precision="float32"), "cpu", 1)
-    brought = Brought(model["weights"], model["weights_key"], expect, 0.01)
+    color = plan.case("mine").settings["preprocess"]["color"]
+    brought = Brought(model["weights"], model["weights_key"], expect, 0.01, color)
     checks = probe(plan.original("mine"), USES, setup, brought, {}).checks
     return plan.original("mine"), {check.about: check for check in checks}
 
@@ -67,35 +70,102 @@ def test_a_model_that_is_what_they_say_is_kept_with_its_predictions():
     assert predictions.probes[0].tolist() == [2] * 10
 
 
+AS_IT_IS = {"size": 8, "mean": [0, 0, 0], "std": [1, 1, 1]}
+BGR = {**AS_IT_IS, "color": "bgr"}
+
+
 @pytest.mark.parametrize(
     ("preprocess", "told"),
     [
-        ({"size": 8, "mean": [0.6] * 3, "std": [0.5] * 3}, "mean: 0, std: 1 (pictures from 0 to 1) in"),
-        ({"size": 8, "mean": [0] * 3, "std": [1] * 3, "color": "bgr"}, "the other order of channels (color"),
+        (
+            {"size": 8, "mean": [0.6] * 3, "std": [0.5] * 3},
+            "with `mean: [0, 0, 0], std: [1, 1, 1]` (pictures from 0 to 1) in preprocess 1.000 of 30 ",
+        ),
+        (BGR, "with `color: rgb` in preprocess 1.000 of 30 "),
     ],
 )
 def test_an_accuracy_that_is_not_the_expected_one_names_the_preprocessing_that_fits(preprocess, told):
     message = refusal(probed, 1.0, preprocess=preprocess)
-    assert "expected was 1.000 within 0.01: " in message
-    assert told in message
-    assert message.endswith("gives 1.000")
+    assert f"expected was 1.000 within 0.01: {told}validation pictures are right, as it is 0." in message
 
 
-def test_imagenet_statistics_are_named_where_the_model_was_trained_with_them():
-    shift, scale = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    inner = weights()
-    matrix, bias = inner["head.weight"] * scale, inner["head.bias"] + inner["head.weight"] @ shift
-    torch.save({"head.weight": matrix, "head.bias": bias}, "weights.pt")
-    wrong = {"size": 8, "mean": [-1, -1, -1], "std": [1, 1, 1]}
-    assert refusal(probed, 1.0, preprocess=wrong).endswith(
-        "ImageNet's mean and std in preprocess gives 1.000"
-    )
-    assert probed(1.0, preprocess={"size": 8})[1]["accuracy"].well
+def test_what_does_clearly_better_is_named_even_where_it_is_not_what_was_expected():
+    for name in ("green", "red"):
+        for number in range(5):
+            write_picture(Path(f"validation/{name}/{number:02}.png"), np.full((4, 4, 3), COLORS["dark"]))
+    message = refusal(probed, 0.95, preprocess=BGR)
+    assert message.startswith("accuracy is 0.500 on 30 validation pictures, expected was 0.950 within 0.01")
+    assert "with `color: rgb` in preprocess 0.667 of 30 validation pictures are right, as it is" in message
+
+
+def trained_on(preprocess):
+    """Weights of `Net` that want pictures so prepared."""
+    inner, color = weights(), preprocess.get("color", "rgb")
+    shift, scale = torch.tensor(preprocess["mean"]), torch.tensor(preprocess["std"])
+    columns = inner["head.weight"].flip(1) if color == "bgr" else inner["head.weight"]
+    return {"head.weight": columns * scale, "head.bias": inner["head.bias"] + columns @ shift}
+
+
+@pytest.mark.parametrize("color", ["rgb", "bgr"])
+@pytest.mark.parametrize(
+    ("mean", "std", "now"),
+    [
+        ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225], {**AS_IT_IS, "mean": [1, 1, 1]}),
+        ([0.406, 0.456, 0.485], [0.225, 0.224, 0.229], {**AS_IT_IS, "mean": [1, 1, 1]}),
+        ([0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616], {"size": 8, "mean": [0.1] * 3, "std": [1] * 3}),
+        ([0.5, 0.5, 0.5], [0.25, 0.25, 0.25], {**BGR, "mean": [1, 1, 1]}),
+    ],
+)
+def test_without_an_expectation_what_is_named_is_what_the_model_was_trained_with(color, mean, std, now):
+    torch.save(trained_on({"color": color, "mean": mean, "std": std}), "weights.pt")
+    message = refusal(probed, preprocess=now)
+    assert message.endswith("say it in `expect`")
+    written = yaml.safe_load(f"{{{message.split('`')[1]}}}")
+    assert probed(1.0, preprocess={**now, **written})[1]["accuracy"].well
+
+
+def test_without_an_expectation_clearly_better_preprocessing_stops_the_run_and_with_one_it_is_noted():
+    message = refusal(probed, preprocess=BGR)
+    assert message.startswith("preprocess: accuracy is 0.667 on 30 validation pictures; with `color: rgb` in")
+    assert message.endswith("as it is 0.667; if it is right as it is, say it in `expect`")
+    _, checks = probed(0.667, preprocess=BGR)
+    assert checks["accuracy"].well
+    assert not checks["preprocessing"].well
+    assert "with `color: rgb` in preprocess 1.000 of 30" in checks["preprocessing"].found
+
+
+def test_preprocessing_that_is_surely_but_not_clearly_better_is_noted():
+    for name in ("dark", "green"):
+        for number in range(10, 55):
+            write_picture(Path(f"validation/{name}/{number:02}.png"), np.full((4, 4, 3), COLORS[name]))
+    _, checks = probed(preprocess=BGR)
+    assert "`color: rgb` in preprocess 1.000 of 120 validation pictures" in checks["preprocessing"].found
+    assert not checks["preprocessing"].well
+    assert probed(1.0)[1]["preprocessing"].well
+
+
+def test_other_preprocessing_is_each_tried_once_and_written_as_a_config_has_it():
+    imagenet = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+    now = Preprocessing(*map(tuple, imagenet), "rgb")
+    others = alternatives(now)
+    assert now not in others
+    assert len({*others}) == len(others) == 19
+    numbers = "mean: [0.406, 0.456, 0.485], std: [0.225, 0.224, 0.229]"
+    assert [one.written(now) for one in others[:3]] == [
+        "`color: bgr, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]`",
+        f"`{numbers}`",
+        "`mean: [0, 0, 0], std: [1, 1, 1]` (pictures from 0 to 1)",
+    ]
+    assert f"`color: bgr, {numbers}`" in [one.written(now) for one in others]
+    grey = alternatives(Preprocessing((0.5,), (0.5,), "grey"))
+    assert [one.name for one in grey] == [
+        *("pictures from 0 to 1", "pictures from 0 to 255", "pictures from -2 to 2", "MNIST's")
+    ]
 
 
 def test_without_an_expectation_a_model_no_better_than_the_most_frequent_class_stops_the_run():
     torch.save({name: torch.zeros_like(value) for name, value in weights().items()}, "weights.pt")
-    assert "that of the most frequent class 0.333: no other usual preprocessing" in refusal(probed)
+    assert "that of the most frequent class 0.333: no other usual mean, std and order" in refusal(probed)
     torch.save(weights(), "weights.pt")
     assert not probed()[1]["accuracy"].well
 
@@ -183,6 +253,28 @@ def test_models_of_libraries_are_made_for_the_classes(factory, size):
     save_file(state, "weights.safetensors")
     read, prefix = read_weights("weights.safetensors", "auto", state)
     assert (set(read), prefix) == (set(state), "")
+
+
+SOFT = """
+
+class Soft(Net):
+    def forward(self, x):
+        return super().forward(x).softmax(1)
+
+
+class LogSoft(Net):
+    def forward(self, x):
+        return super().forward(x).log_softmax(1)
+"""
+
+
+def test_probabilities_are_refused_and_their_logarithms_are_not():
+    Path("soft.py").write_text(f"{Path('net.py').read_text()}{SOFT}")
+    model = {"factory": "soft.py:Soft", "weights": "weights.pt"}
+    message = refusal(probed, 1.0, model=model)
+    assert "outputs are probabilities" in message
+    assert "leave the softmax out" in message
+    assert probed(1.0, model={**model, "factory": "soft.py:LogSoft"})[1]["accuracy"].well
 
 
 # Weights

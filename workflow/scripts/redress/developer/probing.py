@@ -1,7 +1,8 @@
 """Looking at a model that somebody brings before anything is done to it: is it what they say it is?"""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,8 @@ from redress.developer.bench import Bench, as_arrays, checked_model
 from redress.developer.copies import near_copies
 from redress.developer.margins import MarginLog
 from redress.developer.prediction import Predictor, batch_size
+from redress.developer.preprocessing import Preprocessing, alternatives
 from redress.developer.training import autocast
-from redress.developer.training_set import normaliser
 from redress.developer.trial import try_out
 from redress.developer.weights import read_weights
 from redress.formats import files
@@ -26,10 +27,17 @@ from redress.formats.images import natural
 from redress.formats.recipe import Setup
 from redress.launch.device import device_name
 
-IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-
 CLEARLY = 0.1
 """By how much an accuracy must be better to say that something is wrong."""
+
+SURE = 0.01
+"""Below which p two accuracies on the same pictures differ for certain."""
+
+TRIED = 300
+"""Validation pictures on which other preprocessing is tried."""
+
+UNIT = 1e-3
+"""How near to 1 the sum of probabilities is."""
 
 NEGLIGIBLE = 0.02
 PERMUTED = 0.5
@@ -51,6 +59,8 @@ class Brought:
     accuracy: float | None
     """On the validation pictures, from 0 to 1; None where they do not know."""
     tolerance: float
+    color: str = "rgb"
+    """The order of channels in which its pictures were decoded."""
 
 
 @dataclass(frozen=True)
@@ -123,26 +133,43 @@ def _check_output(bench: Bench, model: nn.Module) -> None:
 
 def _look_at(bench: Bench, model: nn.Module, brought: Brought) -> Iterator[Check]:
     labels = bench.validation_labels
+    _check_logits(bench, model)
     predicted = _predicted(bench, model)
     accuracy = float((predicted == labels).mean())
     majority = float(np.bincount(labels).max() / len(labels))
     told = f"{accuracy:.3f} on {len(labels)} validation pictures"
     check_order(bench.classes, labels, predicted)
+    other = _other_preprocessing(bench, model, predicted == labels, brought.color)
     if brought.accuracy is None:
         if accuracy < majority + CLEARLY:
             raise BadInputError(
                 f"accuracy is {told}, and that of the most frequent class {majority:.3f}: "
-                f"{_other_preprocessing(bench, model, accuracy + CLEARLY)}; if it is so, say it in `expect`"
+                f"{other.advice()}; if it is so, say it in `expect`"
+            )
+        if other.surely_better and other.clearly_better:
+            raise BadInputError(
+                f"preprocess: accuracy is {told}; {other}; if it is right as it is, say it in `expect`"
             )
         yield Check("accuracy", False, f"{told}; give `expect` to have it checked")
     else:
         if abs(accuracy - brought.accuracy) > brought.tolerance:
             raise BadInputError(
                 f"accuracy is {told}, expected was {brought.accuracy:.3f} within {brought.tolerance:g}: "
-                f"{_other_preprocessing(bench, model, brought.accuracy - brought.tolerance)}"
+                f"{other.advice(brought.accuracy - brought.tolerance)}"
             )
         yield Check("accuracy", True, f"{told}, as expected")
+    yield other.check
     yield from _fit(bench, model, accuracy)
+
+
+def _check_logits(bench: Bench, model: nn.Module) -> None:
+    """Raise BadInputError where what the model gives of validation are probabilities."""
+    outputs = _outputs(bench, model, bench.validation)
+    if all(bool((one >= 0).all() and ((one.sum(1) - 1).abs() <= UNIT).all()) for one in outputs):
+        raise BadInputError(
+            "the model's outputs are probabilities (none is negative, each row sums to 1), and methods train "
+            "on logits: leave the softmax out, in the network or by a factory that returns it without"
+        )
 
 
 def _fit(bench: Bench, model: nn.Module, accuracy: float) -> Iterator[Check]:
@@ -163,47 +190,100 @@ def _fit(bench: Bench, model: nn.Module, accuracy: float) -> Iterator[Check]:
     yield Check("bad samples", not little, f"{told}{': there may be nothing to repair' if little else ''}")
 
 
-def _predicted(
-    bench: Bench,
-    model: nn.Module,
-    view: View | None = None,
-    normalise: Callable[[Tensor], Tensor] | None = None,
-) -> np.ndarray:
+def _predicted(bench: Bench, model: nn.Module, view: View | None = None) -> np.ndarray:
     """Classes predicted of a view, by default of validation, int64 (N,)."""
-    view = bench.validation if view is None else view
-    look, parts = bench.look(view, normalise), []
-    with torch.inference_mode(), autocast(bench.device, bench.recipe):
-        for batch in torch.arange(len(view), device=bench.device).split(batch_size(bench)):
-            logits = model(look(batch))
-            if not logits.isfinite().all():
-                raise BadInputError("the model's logits are not finite: are the weights whole?")
-            parts.append(logits.argmax(1).cpu())
-    classes: np.ndarray = torch.cat(parts).numpy()
+    parts = []
+    for logits in _outputs(bench, model, bench.validation if view is None else view):
+        if not logits.isfinite().all():
+            raise BadInputError("the model's logits are not finite: are the weights whole?")
+        parts.append(logits.argmax(1))
+    classes: np.ndarray = torch.cat(parts).cpu().numpy()
     return classes
 
 
-def _other_preprocessing(bench: Bench, model: nn.Module, enough: float) -> str:
-    """Which other preprocessing, of those that people mix up, brings the model to an accuracy of `enough`."""
-    device, channels = bench.device, bench.channels
-    tried: dict[str, Callable[[Tensor], Tensor]] = {
-        "mean: 0, std: 1 (pictures from 0 to 1)": normaliser([0.0], [1.0], device),
-        "mean: 0, std: 0.00392 (pictures from 0 to 255)": normaliser([0.0], [1 / 255], device),
-        "mean: 0.5, std: 0.5 (pictures from -1 to 1)": normaliser([0.5], [0.5], device),
-    }
-    if channels == 3:
-        tried["ImageNet's mean and std"] = normaliser(*IMAGENET, device)
-        tried["the other order of channels (color: bgr or rgb)"] = lambda images: bench.normalise(
-            images.flip(1)
-        )
-    found = {
-        name: float((_predicted(bench, model, normalise=how) == bench.validation_labels).mean())
-        for name, how in tried.items()
-    }
-    best = max(found, key=lambda name: found[name])
-    if found[best] >= enough:
-        return f"{best} in preprocess gives {found[best]:.3f}"
-    told = f"no other usual preprocessing does better than {found[best]:.3f}"
-    return f"{told}; look at preprocess, classes and weights"
+def _outputs(bench: Bench, model: nn.Module, view: View) -> Iterator[Tensor]:
+    """What the model gives of a view, batch by batch."""
+    look = bench.look(view)
+    for batch in torch.arange(len(view), device=bench.device).split(batch_size(bench)):
+        with torch.inference_mode(), autocast(bench.device, bench.recipe):
+            output: Tensor = model(look(batch))
+        yield output
+
+
+@dataclass(frozen=True)
+class _Other:
+    """The best of other preprocessing that people mix up."""
+
+    written: str
+    """What to write into a config."""
+    pictures: int
+    """On which it was tried."""
+    now: float
+    """Accuracy on them as configured, ..."""
+    accuracy: float
+    """... and with this one."""
+    p: float
+    """Of both being right equally often, by McNemar's exact test."""
+
+    @property
+    def clearly_better(self) -> bool:
+        return self.accuracy >= self.now + CLEARLY
+
+    @property
+    def surely_better(self) -> bool:
+        return self.accuracy > self.now and self.p < SURE
+
+    def __str__(self) -> str:
+        told = f"with {self.written} in preprocess {self.accuracy:.3f} of {self.pictures} validation pictures"
+        return f"{told} are right, as it is {self.now:.3f}"
+
+    def advice(self, enough: float = math.inf) -> str:
+        """What to do about an accuracy that is wrong; one of `enough` would be right."""
+        if self.clearly_better or (self.accuracy >= enough and self.accuracy > self.now):
+            return str(self)
+        told = f"no other usual mean, std and order of channels does better than {self.accuracy:.3f}"
+        return f"{told}; look at the rest of preprocess, which cannot be tried, at classes and weights"
+
+    @property
+    def check(self) -> Check:
+        if self.surely_better:
+            return Check("preprocessing", False, f"{self}: was it trained so?")
+        told = f"no other usual mean, std and order of channels surely does better than {self.now:.3f}"
+        return Check("preprocessing", True, f"{told} on {self.pictures} validation pictures")
+
+
+def _other_preprocessing(bench: Bench, model: nn.Module, right: np.ndarray, color: str) -> _Other:
+    """The best of what people mix up, on a draw of the validation pictures.
+
+    `right` (V,) says which of them are right as they are, decoded as `color`.
+    """
+    from scipy.stats import binomtest
+
+    about = files.about_of(bench.identity.path("pictures"))
+    now = Preprocessing(tuple(about["mean"]), tuple(about["deviation"]), color)
+    order = np.random.default_rng(bench.seed("preprocessing")).permutation(len(right))
+    drawn = np.sort(order[:TRIED])
+    found = _right_otherwise(bench, model, drawn, now)
+    best = max(found, key=lambda one: int(found[one].sum()))
+    then, before = found[best], right[drawn]
+    gained, lost = int((then & ~before).sum()), int((before & ~then).sum())
+    p = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+    return _Other(best.written(now), len(drawn), float(before.mean()), float(then.mean()), p)
+
+
+def _right_otherwise(
+    bench: Bench, model: nn.Module, drawn: np.ndarray, now: Preprocessing
+) -> dict[Preprocessing, np.ndarray]:
+    """By each alternative to `now`, which of the validation pictures `drawn` (D,) are right: boolean (D,)."""
+    look = bench.look(View("validation", drawn), lambda images: images)
+    right: dict[Preprocessing, list[np.ndarray]] = {one: [] for one in alternatives(now)}
+    for batch in torch.arange(len(drawn), device=bench.device).split(batch_size(bench)):
+        images, labels = look(batch), bench.validation_labels[drawn[batch.cpu()]]
+        for one, parts in right.items():
+            with torch.inference_mode(), autocast(bench.device, bench.recipe):
+                classes = model(one.of_pictures(now.color, bench.device)(images)).argmax(1)
+            parts.append(classes.cpu().numpy() == labels)
+    return {one: np.concatenate(parts) for one, parts in right.items()}
 
 
 def check_order(classes: Sequence[str], labels: np.ndarray, predicted: np.ndarray) -> None:

@@ -281,6 +281,7 @@ class Corrections(Experiment):
             "weights_key": settings["model"]["weights_key"],
             "accuracy": expected.get("validation_accuracy"),
             "tolerance": expected.get("tolerance", 0),
+            "color": settings["preprocess"]["color"],
         }
         original = self.original(name)
         return self.arguments(original, *OF_ORIGINAL, **self.setup(original), brought=brought)

@@ -251,6 +251,22 @@ def model(factory="net.py:Net", weights="weights.pt"):
         (model(weights="net.py"), "model: weights net.py: not known by its ending"),
         (model("nets.py:Net"), "model: factory nets.py:Net: there is no nets.py"),
         (model("no.module:Net"), "model: factory no.module:Net: there is no no/module.py"),
+        (
+            {"preprocess": {"size": 8, "mean": [125, 123, 114]}},
+            "preprocess.mean[0]: 125 is out of range: at most 1; did you mean 125/255 = 0.49?",
+        ),
+        (
+            {"preprocess": {"size": 8, "std": [0.2, 0.2, 58.4]}},
+            "preprocess.std[2]: 58.4 is out of range: at most 1; did you mean 58.4/255 = 0.23?",
+        ),
+        (
+            {"preprocess": {"size": 8, "mean": [0, 0, -0.1]}},
+            "preprocess.mean[2]: -0.1 is out of range: at least 0",
+        ),
+        (
+            {"preprocess": {"size": 8, "std": [1, 0, 1]}},
+            "preprocess.std[1]: 0 is out of range: more than 0",
+        ),
         ({"preprocess": {"size": 8, "mean": [0.5]}}, "preprocess.mean: 1 numbers, 3 are needed"),
         ({"preprocess": {"size": 8, "interpolation": "cubic"}}, "preprocess.interpolation: 'cubic' is not"),
         ({"recipe": "forgotten"}, "recipe: 'forgotten' is not allowed: unknown"),

@@ -164,8 +164,7 @@ def _explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
     if error.validator == "enum":
         return path, f"{value!r} is not allowed: {' or '.join(rule)}"
     if error.validator in limits:
-        percent = error.validator == "maximum" and rule == 1 and 1 < value <= 100
-        hint = f"; did you mean {value / 100:g}?" if percent else ""
+        hint = _of_share(path, value) if error.validator == "maximum" and rule == 1 else ""
         return path, f"{value!r} is out of range: {limits[error.validator]} {rule}{hint}"
     if error.validator in ("minItems", "minProperties", "minLength"):
         return path, "is empty: at least one entry is needed"
@@ -175,6 +174,13 @@ def _explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
     if error.validator == "pattern":
         return path, f"{value!r} is not allowed: {known['description'].strip()}"
     return path, error.message
+
+
+def _of_share(path: list[str | int], value: float) -> str:
+    """What was perhaps meant by a number above 1 where all are below: percent, or a level of 255."""
+    if {"mean", "std"} & {*path}:
+        return f"; did you mean {value:g}/255 = {value / 255:.2g}?" if 2 <= value <= 255 else ""
+    return f"; did you mean {value / 100:g}?" if value <= 100 else ""
 
 
 def _wrong_type(value: Any, rule: str | list[str]) -> str:

@@ -168,7 +168,10 @@ def test_checks_alone_and_a_dry_run_need_no_gpu_and_bad_input_is_one_line(tmp_pa
     project = Project.copy(tmp_path)
     train.write(tmp_path / "data/correct-example")
     planned = project.planned("check", "--configfile", CONFIG)
-    assert planned == {"ingest_digits": 1, "folds_digits": 1, "probe_digits": 1, "check": 1}
+    assert planned == {
+        **{f"{name}_digits": 1 for name in ("ingest", "folds", "probe")},
+        **{"write_checks": 1, "check": 1},
+    }
     whole = project.snakemake("correct", "--dry-run", "--configfile", CONFIG)
     assert "Error" not in whole.stdout + whole.stderr
     with (tmp_path / "data/correct-example/bad.csv").open("a", encoding="utf-8") as file:

@@ -30,6 +30,7 @@ PATHS = {
         kind: f"results/corrections/d/{kind}.json"
         for kind in ("afforded", "shortlist", "checks", "choice", "rehearsal", "verdict")
     },
+    "checked": "results/corrections/d/checks.txt",
     "repaired": "results/corrections/d/repaired.safetensors",
     "suspected": "results/corrections/d/suspected.safetensors",
     "training_set": f"{RUN}/training_set.safetensors",
@@ -49,7 +50,7 @@ PATHS = {
 
 OF_CORRECTION = (
     *("case", "planted", "notes", "afforded", "shortlist", "checks", "choice", "verdict"),
-    *("repaired", "suspected", "rehearsal"),
+    *("checked", "repaired", "suspected", "rehearsal"),
 )
 
 # The names that each kind of result has. A method's block says which expansion it runs on.

@@ -34,6 +34,7 @@ JOBS = {
     "ingest.py": [],
     "folds.py": [],
     "probe.py": BROUGHT,
+    "check.py": [],
     "afford.py": [],
     "shortlist.py": [],
     "choose.py": [],

@@ -1,12 +1,15 @@
-"""After jobs failed: tables, figures and the page of what is done, with a table of what is not."""
+"""When all is over: what came of it, and after jobs failed tables, figures and the page of what is done."""
 
 import csv
 import json
+import logging
 import shutil
 import subprocess
+import textwrap
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from snakemake.common import NOTHING_TO_BE_DONE_MSG
 from snakemake.logging import DefaultFilter, logger
 from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -17,6 +20,8 @@ INCOMPLETE = "results/incomplete"
 OUTDATED = "results/OUTDATED.txt"
 MARK = '<p class="outdated" role="status">'
 PLOTTED = ("bounds", "rankings", "ranking_curves")
+WIDEST = 400
+"""Characters of a check on the terminal."""
 LACKING = ["dataset", "manipulation", "n", "seed", "maker", "method", "discovery", "share"]
 
 
@@ -295,9 +300,50 @@ def tell_of_diverged():
                 )
 
 
+def tell_what_came_of_it():
+    """Of the corrections that were asked for: what there is to look at before any work, or the verdicts."""
+    asked = {job.rule.name for job in workflow.dag.targetjobs}
+    for case in experiment.cases:
+        if "check" in asked:
+            tell_of_checks(case)
+        if "correct" in asked:
+            tell_of_verdict(case)
+
+
+def tell_of_checks(case):
+    """A line for each, and where they are in full."""
+    path = Identity(case).path("checked")
+    print(f"{case}:")
+    for line in Path(path).read_text(encoding="utf-8").splitlines():
+        print(textwrap.shorten(line, WIDEST, placeholder=" ..."))
+    print(path, flush=True)
+
+
+def tell_of_verdict(case):
+    """The sentence, and where the page is."""
+    place = Identity(case)
+    verdict = read_json(place.path("verdict"), place, "sentence")
+    page, *_ = expand(BESIDE_VERDICT, dataset=case)
+    print(f"{case}: {verdict['sentence']}\n{page}", flush=True)
+
+
+class NothingToBeDone(logging.Handler):
+    """Where all is there, Snakemake says so and calls no `onsuccess`."""
+
+    def emit(self, record):
+        if record.msg == NOTHING_TO_BE_DONE_MSG and not workflow.dryrun:
+            tell_what_came_of_it()
+
+
+if workflow.is_main_process and experiment.cases:
+    logger.addHandler(NothingToBeDone())
+
+
 onsuccess:
     shutil.rmtree(INCOMPLETE, ignore_errors=True)
-    if workflow.is_main_process and not experiment.cases:
+    if workflow.is_main_process and experiment.cases:
+        tell_what_came_of_it()
+    elif workflow.is_main_process:
         tell_of_diverged()
         if all(map(os.path.exists, [*table_files(), "results/report.html"])):
             remove_what_is_of_before()

@@ -307,6 +307,11 @@ def inputs_of_repair(case):
     ]
 
 
+def checked():
+    """What is looked at before any work."""
+    return expand(PLACES["checked"], dataset=experiment.cases)
+
+
 def corrected():
     """What comes out of corrections, and all that is made on the way but for candidates: see `intermediates`."""
     kinds = [PLACES["repaired"], PLACES["verdict"], PLACES["choice"], *BESIDE_VERDICT]
@@ -315,6 +320,7 @@ def corrected():
         *expand(PLACES["suspected"], dataset=experiment.suspicious),
         *expand(PLACES["rehearsal"], dataset=experiment.rehearsing),
         *(path for case in experiment.cases for path in decisions(case)),
+        *checked(),
         *(path for case in experiment.cases for path in files_of(case, "notes", "checks")),
         *(
             path

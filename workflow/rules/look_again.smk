@@ -75,7 +75,7 @@ def results_of_cell(block, cell):
 def changed_products():
     """Figures, tables and pages, where they are not what was made."""
     if experiment.cases:
-        made = expand(BESIDE_VERDICT, dataset=experiment.cases)
+        made = [*checked(), *expand(BESIDE_VERDICT, dataset=experiment.cases)]
         return [path for path in made if os.path.exists(path) and not products.is_intact(path)]
     made = [*table_files(), *figure_files("pdf", "png"), *example_files("pdf", "png")]
     made += suspect_files("pdf", "png")

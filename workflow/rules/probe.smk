@@ -33,9 +33,3 @@ for case in experiment.cases:
             ),
         shell:
             JOB
-
-
-# Everything that is looked at before any work.
-rule check:
-    input:
-        [Identity(case).path("checks") for case in experiment.cases],

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from redress.brought.checking import looked_at
 from redress.brought.listing import listing, rows_of
 from redress.formats import files
 from redress.formats.block import Block
@@ -25,9 +26,6 @@ from redress.report.suspected import write as write_suspects
 MOVED = 0.5
 """Standard deviations by which running means of a batch norm move before it is worth a warning: by what was
 looked at of digits, a repair of a few steps moves them by 0.1."""
-
-NAMED = 20
-"""Near copies that are named."""
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -52,7 +50,7 @@ def main(arguments: argparse.Namespace) -> None:
     about = About(
         case=name,
         provenance=provenance(brought, arguments),
-        checks=[*checks(place, arguments), *of_chosen(jobs, judgement, tried)],
+        checks=[*looked_at(place, arguments.training, arguments.classes), *of_chosen(jobs, judgement, tried)],
         left_out=short,
         unfinished=unfinished(absent),
         loading=loading(brought["prefix"], place.path("repaired")),
@@ -102,29 +100,6 @@ def of_chosen(jobs: Sequence[Job], judgement: Judgement, tried: Sequence[Candida
     well = one.norm_shift <= MOVED
     advice = "; a few passes over good pictures in training mode, weights frozen, would take them again"
     yield Check("batch norm", well, f"{told}{'' if well else advice}")
-
-
-def checks(place: Identity, arguments: argparse.Namespace) -> Iterator[Check]:
-    """What was looked at before any work."""
-    found = files.read_json(place.path("checks"), place, "checks", "near_copies")
-    for one in found["checks"]:
-        yield Check(**one)
-    near = found["near_copies"]
-    ids = listing(arguments.training, rows_of(arguments.training), arguments.classes).ids if near else ()
-    told = "; ".join(f"{ids[sample]} is nearly {ids[bad]}" for sample, bad in near[:NAMED])
-    more = f" and {len(near) - NAMED} more" if len(near) > NAMED else ""
-    advice = "; look at them, they are not on the list" if near else ""
-    yield Check("near copies of bad samples", not near, f"{told or 'none'}{more}{advice}")
-    notes = files.read_json(place.path("notes"), place, "copies", "probably_fine")
-    alike, fine = notes["copies"], notes["probably_fine"]
-    advice = "; put those that are bad on the list" if alike else ""
-    yield Check("copies of bad samples", not alike, f"{'; '.join(alike) or 'none'}{advice}")
-    advice = ": their true label is the one they were trained with" if fine else ""
-    yield Check("bad samples that are probably fine", not fine, f"{', '.join(fine) or 'none'}{advice}")
-    both = notes["in_both"]
-    told = f"{len(both)} are training pictures, to the pixel, such as {', '.join(both[:3])}"
-    advice = ": what is right about them is not surely right about others"
-    yield Check("validation pictures", not both, f"{told}{advice}" if both else "none is a training picture")
 
 
 def suspects(

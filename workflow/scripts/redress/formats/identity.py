@@ -30,6 +30,7 @@ PLACES = {
     "afforded": "results/corrections/{dataset}/afforded.json",
     "shortlist": "results/corrections/{dataset}/shortlist.json",
     "checks": "results/corrections/{dataset}/checks.json",
+    "checked": "results/corrections/{dataset}/checks.txt",
     "choice": "results/corrections/{dataset}/choice.json",
     "rehearsal": "results/corrections/{dataset}/rehearsal.json",
     "repaired": "results/corrections/{dataset}/repaired.safetensors",

@@ -286,6 +286,12 @@ class Corrections(Experiment):
         original = self.original(name)
         return self.arguments(original, *OF_ORIGINAL, **self.setup(original), brought=brought)
 
+    def check_job(self, name: str) -> str:
+        """What check.py is told."""
+        case = self.case(name)
+        told = {"training": case.settings["training"], "classes": [case.classes]}
+        return self.arguments(Identity(name), "dataset", **told)
+
     def minutes(self, name: str) -> float | None:
         """What the candidates of the block `name` may take, one job after the other; None for no limit."""
         limit: float | None = self.case(name).settings["search"]["minutes"]

@@ -33,7 +33,7 @@ CLEARLY = 0.1
 SURE = 0.01
 """Below which p two accuracies on the same pictures differ for certain."""
 
-TRIED = 300
+TRIED = 200
 """Validation pictures on which other preprocessing is tried."""
 
 UNIT = 1e-3

@@ -241,7 +241,8 @@ class _Other:
         """What to do about an accuracy that is wrong; one of `enough` would be right."""
         if self.clearly_better or (self.accuracy >= enough and self.accuracy > self.now):
             return str(self)
-        told = f"no other usual mean, std and order of channels does better than {self.accuracy:.3f}"
+        most = max(self.accuracy, self.now)
+        told = f"no other usual mean, std and order of channels does better than {most:.3f}"
         return f"{told}; look at the rest of preprocess, which cannot be tried, at classes and weights"
 
     @property

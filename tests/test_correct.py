@@ -174,6 +174,7 @@ def test_checks_alone_and_a_dry_run_need_no_gpu_and_bad_input_is_one_line(tmp_pa
     }
     whole = project.snakemake("correct", "--dry-run", "--configfile", CONFIG)
     assert "Error" not in whole.stdout + whole.stderr
+    assert project.planned("--configfile", CONFIG) == project.planned("correct", "--configfile", CONFIG)
     with (tmp_path / "data/correct-example/bad.csv").open("a", encoding="utf-8") as file:
         file.write("0/digit 9999.png,3\n")
     done = project.run("snakemake", "correct", "--dry-run", "--configfile", CONFIG)

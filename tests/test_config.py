@@ -13,8 +13,10 @@ import yaml
 from PIL import Image
 from project import Project
 
+from redress.formats.errors import BadInputError
 from redress.formats.identity import Identity
 from redress.formats.recipe import Recipe
+from redress.plan import config_file
 from redress.plan import experiment as experiment_module
 from redress.plan.checks import ConfigError, StrictLoader, holds_itself
 from redress.plan.experiment import Experiment
@@ -399,6 +401,41 @@ def test_blocks_of_yaml_may_be_merged_but_hold_neither_themselves_nor_lists_as_k
     assert holds_itself(yaml.load("a: &a {b: [*a]}", Loader=StrictLoader))
     with pytest.raises(yaml.YAMLError, match="a list or a block cannot be a key"):
         yaml.load("{[1, 2]: 3}", Loader=StrictLoader)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a:\n\tb: 1\n", ", line 2: not valid YAML: a tab stands here: indent with spaces"),
+        ("a:\n  b:1\n  c: 2\n", ", line 3: not valid YAML: a colon too many; is there no space after one"),
+        ("a:\n  b: 1\n  c:2\n", ", line 4: not valid YAML: the line before has no colon with a space"),
+        (
+            "a:\n  b: {c: 1\n  d: 2\n",
+            ", line 3: not valid YAML: expected ',' or '}', but got ':'; what opens",
+        ),
+        ("a: 'b\n", ", line 2: not valid YAML: found unexpected end of stream"),
+        (
+            "a: [1, 2\n",
+            ", line 2: not valid YAML: expected ',' or ']', but got '<stream end>'; what opens in",
+        ),
+        ("", ": is empty"),
+        ("# a: 1\n", ": is empty"),
+        ("a", ": is not a block of keys"),
+        ("a: &a {b: *a}", ": a block holds itself"),
+    ],
+)
+def test_a_file_that_is_not_yaml_is_told_with_its_line_and_what_to_mend(text, told, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(BadInputError) as caught:
+        config_file.read(file)
+    assert str(caught.value).startswith(f"{file}{told}")
+    assert "\n" not in str(caught.value)
+
+
+def test_config_files_are_found_on_a_command_line_of_snakemake():
+    words = ["correct", "--configfile", "a.yaml", "b.yaml", "--cores", "1", "--configfile=c.yaml", "--config"]
+    assert [*config_file.named([*words, "x=y", "-n"])] == ["a.yaml", "b.yaml", "c.yaml"]
 
 
 def test_resources_of_a_stage_are_filled_up_with_defaults():
@@ -825,6 +862,10 @@ def test_a_broken_config_yaml_is_one_line(project, content, problem):
 
 def test_a_wrong_value_is_one_line_that_says_in_which_config_it_is(project, tmp_path):
     file = tmp_path / "mine.yaml"
+    absent = said_by_snakemake(project, "--configfile", str(file), "check")
+    assert absent.startswith(f"{file}: No such file")
+    file.write_text("seeds:\n\t- 0\n")
+    assert said_by_snakemake(project, "--configfile", str(file)).startswith(f"{file}, line 2: not valid YAML")
     file.write_text(yaml.safe_dump(changed("sedes", [1])))
     line = said_by_snakemake(project, "--configfile", str(file))
     assert line == f"{file}: sedes: unknown key, did you mean 'seeds'? allowed: {', '.join(KEYS)}"

@@ -30,7 +30,8 @@ from redress.formats.errors import CONFIG_OPTION, BadInputError
 from redress.formats.identity import CELL, ORIGINAL, PLACES, PLAIN, RUN, WHOLE, Identity
 from redress.launch.environment import share_environment
 from redress.launch.preloaded import start_server
-from redress.plan.checks import ConfigError, StrictLoader, holds_itself
+from redress.plan import config_file
+from redress.plan.checks import ConfigError
 from redress.plan.corrections import Corrections
 from redress.plan.experiment import Experiment
 
@@ -62,21 +63,9 @@ wildcard_constraints:
 def readable_yaml(path):
     """`path`, once it is known to hold a block of keys, none of them twice; one line and the end otherwise."""
     try:
-        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=StrictLoader)
-    except OSError as error:
-        sys.exit(f"{path}: {error.strerror}")
-    except UnicodeDecodeError as error:
-        sys.exit(f"{path}: not valid YAML: byte {error.start} is not UTF-8")
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        sys.exit(f"{path}{where}: not valid YAML: {getattr(error, 'problem', None) or error}")
-    except RecursionError:
-        sys.exit(f"{path}: not valid YAML: a block holds itself")
-    if not isinstance(content, dict):
-        sys.exit(f"{path}: is not a block of keys")
-    if holds_itself(content):
-        sys.exit(f"{path}: a block holds itself")
+        config_file.read(path)
+    except BadInputError as error:
+        sys.exit(str(error))
     return path
 
 

@@ -1,6 +1,6 @@
 """Weights that somebody brings, read without running any code that a file may hold."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def read_weights(path: str, key: str, network: Mapping[str, Tensor]) -> tuple[Te
     `key` is the entry of a checkpoint that holds them, or `auto`. Raises BadInputError where there are none,
     several, or where they do not fit the `network`'s.
     """
-    tensors = _tensors(path, key)
+    tensors = _tensors(path, key, network)
     prefix = _prefix(tensors, network)
     plain = {name.removeprefix(prefix): value for name, value in tensors.items()}
     if "n_averaged" in plain.keys() - network.keys():  # the count of torch.optim.swa_utils.AveragedModel
@@ -42,25 +42,38 @@ def _check_fit(path: str, network: Mapping[str, Tensor], plain: Tensors) -> None
     check_fit(path, wanted, {name: list(one.shape) for name, one in plain.items()})
 
 
-def _tensors(path: str, key: str) -> Tensors:
+def _tensors(path: str, key: str, network: Mapping[str, Tensor]) -> Tensors:
     """The tensors that the entry `key` of a file holds, under the file's names."""
     content = _content(path)
     if _are_tensors(content):
         if key != "auto":
             raise BadInputError(f"{path}: weights_key is '{key}', but the file holds weights and no entries")
         return content
-    held = dict(_entries(content, CONTAINERS if key == "auto" else (key,)))
+    held = _entries(content)
     if key != "auto":
         if key not in held:
-            usual = dict(_entries(content, CONTAINERS))
-            raise BadInputError(f"{path}: no entry '{key}' that holds weights; {_has(usual, content)}")
+            raise BadInputError(f"{path}: no entry '{key}' that holds weights; {_has(held, content)}")
         return held[key]
-    if not held:
-        raise BadInputError(f"{path}: holds no weights that could be found; {_has(held, content)}")
-    if len(held) > 1:
-        several = f"holds several models: {', '.join(held)}"
+    usual = [name for name in CONTAINERS if name in held]
+    fitting = [name for name, tensors in held.items() if _may_be(tensors, network)]
+    if not usual and len(fitting) == 1:
+        found = f"'{fitting[0]}' holds the network's: say so with weights_key: {fitting[0]}"
+        raise BadInputError(f"{path}: holds no weights under a usual name; {found}")
+    if not usual and not fitting:
+        other = f"{', '.join(held)} have tensors of other names than the network's"
+        found = other if held else _has(held, content)
+        raise BadInputError(f"{path}: holds no weights that could be found; {found}")
+    if len(usual or fitting) > 1:
+        several = f"holds several models: {', '.join(usual or fitting)}"
         raise BadInputError(f"{path}: {several}; name the one that is meant in model.weights_key")
-    return next(iter(held.values()))
+    return held[usual[0]]
+
+
+def _may_be(tensors: Tensors, network: Mapping[str, Tensor]) -> bool:
+    """Whether every parameter of the network has a tensor of its name, what stands before names aside."""
+    prefix = _prefix(tensors, network)
+    needed = {name for name in network if not name.endswith(".num_batches_tracked")}
+    return needed <= {name.removeprefix(prefix) for name in tensors}
 
 
 def _has(held: Mapping[str, Any], content: object) -> str:
@@ -104,10 +117,11 @@ def _are_tensors(content: object) -> bool:
     )
 
 
-def _entries(content: object, names: Sequence[str]) -> Iterator[tuple[str, Tensors]]:
+def _entries(content: object) -> dict[str, Tensors]:
     """Those entries of a checkpoint that hold weights; None stands for an absent one in some."""
-    if isinstance(content, Mapping):
-        yield from ((name, content[name]) for name in names if _are_tensors(content.get(name)))
+    if not isinstance(content, Mapping):
+        return {}
+    return {name: value for name, value in content.items() if isinstance(name, str) and _are_tensors(value)}
 
 
 def _prefix(tensors: Tensors, network: Mapping[str, Tensor]) -> str:

@@ -75,6 +75,17 @@ def leaving():
 
 def nothing():
     return "a network"
+
+
+def careless():
+    return Net(width=3)
+
+
+def on_a_card():
+    raise RuntimeError("Found no NVIDIA driver on your system")
+
+
+ready, NET = Net(), "a name"
 '''
 
 

@@ -224,19 +224,47 @@ def test_dropout_and_batch_norm_in_odd_places_are_at_rest_and_stay_as_they_were(
 @pytest.mark.parametrize(
     ("factory", "told"),
     [
-        ("net.py:demanding", "missing a required argument: 'width'; give it in model.arguments"),
+        (
+            "net.py:demanding",
+            "missing a required argument: 'width': called with nothing, it takes (width); give it in",
+        ),
+        (
+            "net.py:careless",
+            "got an unexpected keyword argument 'width'; called with nothing",
+        ),
+        (
+            "net.py:on_a_card",
+            "Found no NVIDIA driver on your system; leave the device to Redress: no .cuda()",
+        ),
+        ("net.py:ready", "ready in net.py is a Net, not a function or class that makes one"),
+        ("net.py:NET", "NET in net.py is a str, not a function or class that makes one"),
         ("net.py:broken", "raised KeyError: 'depth'"),
         ("net.py:leaving", "raised SystemExit: 3"),
         ("net.py:nothing", "returned str, not a torch.nn.Module"),
-        ("net.py:Nets", "has no function 'Nets'"),
         ("net.py:Moody", "in training mode, raised RuntimeError: not in this mood"),
         ("timm:resnet_of_mine", "timm has no model 'resnet_of_mine'"),
         ("torchvision:resnet_of_mine", "torchvision has no model 'resnet_of_mine'"),
-        ("redress:resnet_of_mine", "there is no 'resnet_of_mine'; allowed: resnet9, wideresnet"),
+        ("timm:resnet_18", "timm has no model 'resnet_18'; the nearest are resnet18, "),
+        ("torchvision:resnet_18", "torchvision has no model 'resnet_18'; the nearest are resnet18, "),
     ],
 )
 def test_a_factory_that_makes_no_network_is_told_in_a_line(factory, told):
     assert told in refusal(probed, 1.0, model={"factory": factory, "weights": "weights.pt"})
+
+
+def test_arguments_that_a_factory_does_not_take_are_told_with_those_that_it_takes():
+    model = {"factory": "net.py:Net", "arguments": {"num_classes": 3}, "weights": "weights.pt"}
+    assert refusal(probed, 1.0, model=model).endswith(
+        "got an unexpected keyword argument 'num_classes': called with num_classes=3, it takes (classes=3); "
+        "take it out of model.arguments"
+    )
+
+
+def test_a_function_that_only_running_a_file_shows_to_lack_is_told_with_those_that_there_are():
+    arguments = {"factory": "net.py:Nett", "arguments": {}}
+    told = refusal(_brought.build, 3, 3, **arguments)
+    assert "net.py has no function 'Nett', did you mean 'Net'? it has Net, Pair, " in told
+    assert "brought_net" not in told
 
 
 def test_a_network_for_another_number_of_classes_is_told():
@@ -311,11 +339,16 @@ def test_of_several_models_one_must_be_named():
 
 def test_an_entry_of_any_name_is_read_where_it_is_named():
     torch.save({"net": NETWORK, "epoch": 3}, "w.pt")
-    assert "holds no weights that could be found; it is a dict of net, epoch" in refusal(
-        read_weights, "w.pt", "auto", NETWORK
-    )
+    told = refusal(read_weights, "w.pt", "auto", NETWORK)
+    assert told.endswith("under a usual name; 'net' holds the network's: say so with weights_key: net")
     read, _ = read_weights("w.pt", "net", NETWORK)
     assert set(read) == set(NETWORK)
+    torch.save({"net": {f"module.{key}": one for key, one in NETWORK.items()}, "ema": NETWORK}, "w.pt")
+    assert "holds several models: net, ema; name" in refusal(read_weights, "w.pt", "auto", NETWORK)
+    torch.save({"net": {"other": torch.zeros(1)}}, "w.pt")
+    assert "; net have tensors of other" in refusal(read_weights, "w.pt", "auto", NETWORK)
+    torch.save({"epoch": 3}, "w.pt")
+    assert "could be found; it is a dict of epoch; save" in refusal(read_weights, "w.pt", "auto", NETWORK)
 
 
 def test_weights_fit_by_name_and_shape_and_never_by_position():

@@ -21,7 +21,7 @@ from redress.developer.weights import read_weights
 from redress.formats import files
 from redress.formats.alterations import View
 from redress.formats.correction import Check
-from redress.formats.errors import BadInputError
+from redress.formats.errors import BadInputError, raised
 from redress.formats.identity import Identity
 from redress.formats.images import natural
 from redress.formats.recipe import Setup
@@ -120,9 +120,9 @@ def _check_output(bench: Bench, model: nn.Module) -> None:
             with torch.no_grad():
                 output = model.train(mode)(images)
         except Exception as error:  # whatever somebody's network raises
-            told = f"{type(error).__name__}: {error}".splitlines()[0]
             given = f"given pictures {tuple(images.shape)}{' in training mode' if mode else ''}"
-            raise BadInputError(f"the model, {given}, raised {told}: is preprocess as it was?") from error
+            asked = "is preprocess as it was?"
+            raise BadInputError(f"the model, {given}, raised {raised(error)}: {asked}") from error
         if not isinstance(output, Tensor) or output.shape != (len(images), len(bench.classes)):
             found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
             raise BadInputError(

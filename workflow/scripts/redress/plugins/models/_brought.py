@@ -1,17 +1,22 @@
 """A network that somebody brings: made by their own function, or by that of a library."""
 
+import difflib
 import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from redress.formats.errors import BadInputError
+from redress.formats.errors import BadInputError, raised
 from redress.plugins import load, names
+
+NEAREST = 3
+MOST = 10
+"""Names of functions that a message has."""
 
 
 def build(channels: int, classes: int, *, factory: str, arguments: Mapping[str, Any]) -> nn.Module:
@@ -21,17 +26,20 @@ def build(channels: int, classes: int, *, factory: str, arguments: Mapping[str, 
     """
     where = f"model.factory {factory}"
     make, arguments = _found(factory, dict(arguments), channels, classes)
+    called = f"called with {', '.join(f'{key}={value!r}' for key, value in arguments.items()) or 'nothing'}"
     try:
-        inspect.signature(make).bind(**arguments)
+        takes = inspect.signature(make)
+        takes.bind(**arguments)
     except TypeError as error:
-        raise BadInputError(f"{where}: {error}; give it in model.arguments") from error
+        advice = "give it in model.arguments" if "missing" in f"{error}" else "take it out of model.arguments"
+        raise BadInputError(f"{where}: {error}: {called}, it takes {takes}; {advice}") from error
     except ValueError:  # something without a signature
         pass
     try:
         model = make(**arguments)
     except (Exception, SystemExit) as error:  # whatever somebody's code raises
-        told = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise BadInputError(f"{where}: raised {told}") from error
+        told = f"; {called}" if isinstance(error, TypeError) else ""
+        raise BadInputError(f"{where}: raised {raised(error)}{told}") from error
     if not isinstance(model, nn.Module):
         raise BadInputError(f"{where}: returned {type(model).__name__}, not a torch.nn.Module")
     model.register_forward_hook(_logits)
@@ -55,21 +63,29 @@ def _found(
         import timm
 
         if not timm.is_model(name):
-            raise BadInputError(f"model.factory {factory}: timm has no model '{name}'")
+            raise _no_model(factory, timm.list_models())
         told = {"model_name": name, "num_classes": classes, "in_chans": channels}
         return timm.create_model, {**told, **arguments}
     if place == "torchvision":
         from torchvision import models
 
         if name not in models.list_models():
-            raise BadInputError(f"model.factory {factory}: torchvision has no model '{name}'")
+            raise _no_model(factory, models.list_models())
         return models.get_model, {"name": name, "num_classes": classes, **arguments}
     if place == "redress":
         if name not in names("models"):
             known = ", ".join(names("models"))
             raise BadInputError(f"model.factory {factory}: there is no '{name}'; allowed: {known}")
         return load("models", name).build, {"channels": channels, "classes": classes, **arguments}
-    return _function(_module(place, factory), name, factory), arguments
+    return _function(_module(place, factory), place, name, factory), arguments
+
+
+def _no_model(factory: str, known: Sequence[str]) -> BadInputError:
+    """What to say where a library has no such model among those that are `known`."""
+    library, _, name = factory.rpartition(":")
+    near = difflib.get_close_matches(name, known, n=NEAREST)
+    hint = f"; the nearest are {', '.join(near)}" if near else ""
+    return BadInputError(f"model.factory {factory}: {library} has no model '{name}'{hint}")
 
 
 def _module(place: str, factory: str) -> Any:
@@ -82,8 +98,7 @@ def _module(place: str, factory: str) -> Any:
     try:
         return _run(path) if is_file else importlib.import_module(place)
     except (Exception, SystemExit) as error:  # whatever somebody's code raises
-        told = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise BadInputError(f"model.factory {factory}: importing {place} raised {told}") from error
+        raise BadInputError(f"model.factory {factory}: importing {place} raised {raised(error)}") from error
 
 
 def _run(path: Path) -> Any:
@@ -100,9 +115,16 @@ def _run(path: Path) -> Any:
     return sys.modules[name]
 
 
-def _function(module: Any, name: str, factory: str) -> Callable[..., Any]:
+def _function(module: Any, place: str, name: str, factory: str) -> Callable[..., Any]:
     found = getattr(module, name, None)
-    if not callable(found):
-        kind = "has no" if found is None else f"is {type(found).__name__}, not"
-        raise BadInputError(f"model.factory {factory}: {module.__name__} {kind} function '{name}'")
-    return found
+    if callable(found) and not isinstance(found, nn.Module):
+        return found
+    if found is not None:
+        a_network = f"is a {type(found).__name__}, not a function or class that makes one"
+        raise BadInputError(f"model.factory {factory}: {name} in {place} {a_network}")
+    public = {key: one for key, one in vars(module).items() if callable(one) and not key.startswith("_")}
+    near = difflib.get_close_matches(name, public, n=1)
+    own = [key for key, one in public.items() if getattr(one, "__module__", None) == module.__name__]
+    hint = f", did you mean '{near[0]}'?" if near else ";" if own else ""
+    has = f" it has {', '.join(own[:MOST])}{' ...' if len(own) > MOST else ''}" if own else ""
+    raise BadInputError(f"model.factory {factory}: {place} has no function '{name}'{hint}{has}")

@@ -171,6 +171,15 @@ def test_too_few_bad_samples_give_ranks_and_no_folds():
     assert "9 bad samples are fewer than 10" in next(plan.warnings())
 
 
+@pytest.mark.parametrize("names", [("0", "17", "23"), ("index", "0", "17"), ("0.0", "17.0")])
+def test_row_numbers_are_no_ids_and_are_answered_with_an_example_of_one(names):
+    lines(*names)
+    told = (
+        f"'{names[-1]}' is no id: ids are those of the pictures and never row numbers; 'dark/00.png' is one"
+    )
+    assert refusal().startswith(f"bad: bad.csv: {told}")
+
+
 # Suspects, and what grows the list
 
 
@@ -232,6 +241,55 @@ def test_classes_are_those_of_the_folders_in_alphabetical_order_or_as_told(here)
     assert "there is no class 'dark'" in refusal(classes=["red", "green"])
 
 
+def labelled(name, *labels):
+    """A manifest of some training or validation pictures with these labels."""
+    rows = [[f"{at}", f"red/{at:02}.png", label] for at, label in enumerate(labels)]
+    write_rows(f"{name}.csv", rows)
+    return {"manifest": f"{name}.csv", "root": name}
+
+
+@pytest.mark.parametrize(
+    ("training", "validation", "told"),
+    [
+        (
+            ["0", "1", "10"],
+            ["cat", "dog"],
+            "training: labels are numbers (0, 1, 10), and those of validation names (cat, dog): name the",
+        ),
+        (
+            ["cat", "dog"],
+            ["1", "2"],
+            "training: labels are names (cat, dog), and those of validation numbers (1, 2): name the classes",
+        ),
+        (
+            ["aeroplane", "aeroplan", "cat"],
+            ["aeroplane", "cat"],
+            "training: 'aeroplan', the label of 1, is in training alone: did you mean 'aeroplane'? If it is",
+        ),
+        (
+            ["aeroplane", "cat"],
+            ["Aeroplane", "cat"],
+            "validation: validation.csv, 0: there is no class 'Aeroplane', did you mean 'aeroplane'? classes",
+        ),
+    ],
+)
+def test_labels_that_do_not_agree_are_told_before_any_job(training, validation, told):
+    parts = {"training": labelled("train", *training), "validation": labelled("validation", *validation)}
+    assert refusal(**parts).startswith(told)
+
+
+def test_labels_may_be_alike_by_number_and_stand_in_training_alone_where_classes_are_given():
+    lines("0")
+    parts = {"validation": labelled("validation", "n1", "n1"), "allow_class_removal": True}
+    plan = Corrections(config(training=labelled("train", "n1", "n2"), **parts))
+    assert "validation: has no picture of n2; is it a class?" in [*plan.warnings()][1]
+    own = {"training": labelled("train", "cat", "cats"), "validation": labelled("validation", "cat")}
+    assert refusal(**own).startswith("training: 'cats', the label of 1, is in training alone")
+    assert Corrections(config(**own, classes=["cat", "cats"], allow_class_removal=True)).cases == ["mine"]
+    by_number = {"training": labelled("train", "cat", "dog"), "validation": labelled("validation", "1")}
+    assert Corrections(config(**by_number, allow_class_removal=True)).case("mine").validation.labels == [1]
+
+
 def model(factory="net.py:Net", weights="weights.pt"):
     return {"model": {"factory": factory, "weights": weights}}
 
@@ -267,6 +325,32 @@ def model(factory="net.py:Net", weights="weights.pt"):
             {"preprocess": {"size": 8, "std": [1, 0, 1]}},
             "preprocess.std[1]: 0 is out of range: more than 0",
         ),
+        (
+            model("net.py:Nett"),
+            "model: factory net.py:Nett: net.py has no 'Nett', did you mean 'Net'? it has Net,",
+        ),
+        (model("net:build"), "model: factory net:build: net.py has no 'build'; it has Net, Pair,"),
+        (
+            model("net.py"),
+            "model: factory net.py: needs the name of what makes the network after a colon: net.py:N",
+        ),
+        (
+            model("net.py:"),
+            "model: factory net.py:: needs the name of what makes the network after a colon: net.py:",
+        ),
+        (
+            model("lost.py"),
+            "model: factory lost.py: needs the name of what makes the network after a colon: lost.py:",
+        ),
+        (
+            model("resnet18"),
+            "model: factory resnet18: needs the name of what makes the network after a colon: `file",
+        ),
+        (model("a:b:c"), "model: factory a:b:c: is not allowed: `file.py:function`, `module:function`, "),
+        (
+            model("redress:resnet"),
+            "model: factory redress:resnet: there is no 'resnet', did you mean 'resnet9'?",
+        ),
         ({"preprocess": {"size": 8, "mean": [0.5]}}, "preprocess.mean: 1 numbers, 3 are needed"),
         ({"preprocess": {"size": 8, "interpolation": "cubic"}}, "preprocess.interpolation: 'cubic' is not"),
         ({"recipe": "forgotten"}, "recipe: 'forgotten' is not allowed: unknown"),
@@ -274,3 +358,41 @@ def model(factory="net.py:Net", weights="weights.pt"):
 )
 def test_what_else_cannot_be_is_told_in_a_line(changes, told):
     assert refusal(**changes).startswith(told)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"training": {"folder": "f"}}, {"bad": "f"}, {"classes": "f"}, model(weights="f.pt")]
+)
+def test_what_is_not_there_is_told_with_the_folder_it_was_looked_for_in(changes, here):
+    assert f" in {here}" in refusal(**changes)
+
+
+def test_a_file_that_is_no_python_is_told_with_the_line(here):
+    (here / "net.py").write_text("import torch\ndef build(:\n")
+    assert refusal().startswith("model: factory net.py:Net: net.py, line 2: is not Python: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from nets import *",
+        "def __getattr__(name): ...",
+        "globals()['Net'] = 1",
+        "if True:\n    from nets import A as Net",
+        "try:\n    Net = None\nfinally:\n    pass",
+    ],
+)
+def test_a_file_that_may_have_the_name_is_left_to_the_first_job(text, here):
+    (here / "net.py").write_text(text)
+    assert Corrections(config()).cases == ["mine"]
+
+
+@pytest.mark.parametrize("key", ["training", "bad", "recipe"])
+def test_a_correction_without_a_name_is_told_so(key):
+    block = config()["corrections"]["mine"]
+    told = (
+        rf"^corrections: has `{key}` where the names of corrections stand: a name is missing above it, as in"
+    )
+    with pytest.raises(ConfigError, match=told):
+        Corrections({"corrections": {key: block[key]}})
+    assert Corrections({"corrections": {key: block}}).cases == [key]

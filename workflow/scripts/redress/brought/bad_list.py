@@ -11,7 +11,7 @@ import numpy as np
 
 from redress.brought.listing import Listing, label_number, read_csv
 from redress.formats.correction import UNKNOWN
-from redress.formats.errors import BadInputError
+from redress.formats.errors import BadInputError, looked_in
 
 NEAREST = 3
 COLUMNS = ("id", "filepath", "is_label_issue")
@@ -55,11 +55,16 @@ def read_bad_list(
     if parted and names[0] not in training.at:
         by = "" if "," in parted else " and values that are parted by commas"
         raise BadInputError(f"{file}: '{names[0]}' is no id; a table has a column 'id' or 'filepath'{by}")
+    if not any(name in training.at for name in names) and _are_numbers(names):
+        raise BadInputError(
+            f"{file}: '{names[-1]}' is no id: ids are those of the pictures and never row numbers; "
+            f"'{training.ids[0]}' is one, for example"
+        )
     for name in names:
         if name not in training.at:
             raise BadInputError(f"{file}: {_no_sample(name, training, validation)}")
     number = {name: at for at, name in enumerate(classes)}
-    true = [label_number(label, number, file) if label else UNKNOWN for _, label, _ in rows]
+    true = [label_number(label, number, f"{file}, {name}") if label else UNKNOWN for name, label, _ in rows]
     groups = tuple(group for _, _, group in rows) if any(group for _, _, group in rows) else None
     samples = np.array([training.at[name] for name in names], np.int64)
     if len(samples) == len(training):
@@ -72,7 +77,7 @@ def _rows(file: str, tag: str | None) -> Iterator[tuple[str, str, str]]:
     try:
         lines = Path(file).read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
-        raise BadInputError(f"{file}: {error.strerror}") from error
+        raise BadInputError(f"{file}: {error.strerror}{looked_in(file)}") from error
     except UnicodeDecodeError as error:
         raise BadInputError(f"{file}: byte {error.start} is not UTF-8") from error
     heading = [name.strip().strip('"') for name in (lines or [""])[0].split(",")]
@@ -107,6 +112,12 @@ def _name_column(file: str, columns: Sequence[str], rows: Sequence[Mapping[str, 
             "write it with ids, as in issues.set_axis(ids).to_csv(...)"
         )
     return columns[0]
+
+
+def _are_numbers(names: Sequence[str]) -> bool:
+    """Whether all of them, but perhaps for a heading, are whole numbers."""
+    numbers = [name.removesuffix(".0").isdecimal() for name in names]
+    return numbers[-1] and all(numbers[1:])
 
 
 def _id(name: str, training: Listing, by_file: Mapping[str, str]) -> str:

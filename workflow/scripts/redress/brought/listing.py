@@ -1,10 +1,11 @@
 """Which pictures somebody brings, what each is called, and its given label. No picture is opened here."""
 
 import csv
+import difflib
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from redress.formats.errors import BadInputError
+from redress.formats.errors import BadInputError, looked_in
 from redress.formats.images import ENDINGS
 
 Rows = list[tuple[str, str, str]]
@@ -66,14 +67,17 @@ def rows_of(block: Mapping[str, Any]) -> Rows:
         raise BadInputError(f"{where}: the id '{most}' is there {times} times: an id names one picture")
     absent = [file for _, file, _ in rows if not os.path.isfile(file)]  # noqa: PTH113 (all of them)
     if absent:
-        raise BadInputError(f"{where}: {len(absent)} pictures are not there, such as {absent[0]}")
+        some = f"{absent[0]}{looked_in(absent[0])}"
+        raise BadInputError(f"{where}: {len(absent)} pictures are not there, such as {some}")
     return sorted(rows)
 
 
 def _in_folder(folder: str) -> Iterator[tuple[str, str, str]]:
     path = Path(folder)
     if not path.is_dir():
-        raise BadInputError(f"{folder}: no such folder; expected {folder}/<class>/<picture>")
+        raise BadInputError(
+            f"{folder}: no such folder{looked_in(folder)}; expected {folder}/<class>/<picture>"
+        )
     for entry in sorted(os.scandir(path), key=lambda one: one.name):
         if not entry.is_dir() or entry.name.startswith("."):
             continue
@@ -124,7 +128,7 @@ def read_csv(file: str) -> tuple[list[str], list[dict[str, str]]]:
                 values = [str(value).strip() for value in row.values()]
                 rows.append(dict(zip(columns, values, strict=True)))
     except OSError as error:
-        raise BadInputError(f"{file}: {error.strerror}") from error
+        raise BadInputError(f"{file}: {error.strerror}{looked_in(file)}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInputError(f"{file}: is not a CSV in UTF-8 ({error})") from error
     return columns, rows
@@ -140,7 +144,9 @@ def class_names(given: str | Sequence[str | int] | None, rows: Rows) -> list[str
     if isinstance(given, str):
         try:
             lines = Path(given).read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise BadInputError(f"{given}: {error.strerror}{looked_in(given)}") from error
+        except UnicodeDecodeError as error:
             raise BadInputError(f"{given}: cannot be read as a list of classes: {error}") from error
         names = [line.strip() for line in lines if line.strip()]
     else:
@@ -154,7 +160,11 @@ def listing(block: Mapping[str, Any], rows: Rows, classes: Sequence[str]) -> Lis
     """The rows of a block with their labels as numbers. Raises BadInputError for one that is no class."""
     where = block.get("folder") or block["manifest"]
     number = {name: at for at, name in enumerate(classes)}
-    labels = [label_number(label, number, where) for _, _, label in rows]
+    first = {label: name for name, _, label in reversed(rows)}
+    numbers = {
+        label: label_number(label, number, f"{where}, {name}") for label, name in sorted(first.items())
+    }
+    labels = [numbers[label] for _, _, label in rows]
     ids, files = (tuple(row[part] for row in rows) for part in (0, 1))
     root = block.get("folder") or block.get("root") or str(Path(where).parent)
     return Listing(where, root, ids, files, np.array(labels, np.int64))
@@ -166,5 +176,52 @@ def label_number(label: str, number: Mapping[str, int], where: str) -> int:
         return number[label]
     if label.isdecimal() and int(label) < len(number):
         return int(label)
-    some = ", ".join(list(number)[:10]) + (" ..." if len(number) > 10 else "")
-    raise BadInputError(f"{where}: there is no class '{label}'; classes are {some}")
+    near = nearly(label, number)
+    hint = f", did you mean '{near}'?" if near else ";"
+    raise BadInputError(f"{where}: there is no class '{label}'{hint} classes are {_some(number)}")
+
+
+def nearly(label: str, others: Iterable[str]) -> str | None:
+    """That of some `others` which `label` is probably meant to be: written alike, with the same digits."""
+    by_letters = {other.lower(): other for other in others if _digits(other) == _digits(label)}
+    near = difflib.get_close_matches(label.lower(), by_letters, n=1, cutoff=0.85)
+    return by_letters[near[0]] if near else None
+
+
+def _digits(label: str) -> str:
+    return "".join(filter(str.isdecimal, label))
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:10]) + (" ..." if len(listed) > 10 else "")
+
+
+def check_labels(training: Rows, validation: Rows) -> None:
+    """Raise BadInputError where the labels of both, without a list of classes, are evidently not of one.
+
+    Either one has numbers and the other names, or a label of training alone is nearly one that both have.
+    """
+    first, second = ({label: name for name, _, label in reversed(rows)} for rows in (training, validation))
+    apart = _are_numbers(first) != _are_numbers(second) and first.keys().isdisjoint(second)
+    known = range(0 if _are_numbers(first) else len(first))  # a number may stand for a folder
+    if apart and not (_are_numbers(second) and all(int(label) in known for label in second)):
+        told = f"labels are {_kind(first)}, and those of validation {_kind(second)}"
+        raise BadInputError(f"{told}: name the classes in the order of the numbers, `classes: [cat, dog]`")
+    both = first.keys() & second.keys()
+    for label in sorted(first.keys() - both):
+        if near := nearly(label, both):
+            raise BadInputError(
+                f"'{label}', the label of {first[label]}, is in training alone: did you mean '{near}'? "
+                "If it is a class of its own, list all of them in `classes`"
+            )
+
+
+def _are_numbers(labels: Iterable[str]) -> bool:
+    return all(map(str.isdecimal, labels))
+
+
+def _kind(labels: Iterable[str]) -> str:
+    if _are_numbers(labels):
+        return f"numbers ({_some(sorted(labels, key=int))})"
+    return f"names ({_some(sorted(labels))})"

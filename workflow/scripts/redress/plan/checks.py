@@ -119,9 +119,19 @@ def check_shape(config: Mapping[str, Any]) -> None:
     for path, value in _leaves(config):
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(path, f"{value} is not a finite number")
+    _check_correction_names(config.get("corrections"))
     errors = sorted(_validator().iter_errors(config), key=lambda error: list(map(str, error.absolute_path)))
     for error in errors:
         raise ConfigError(*_explain(error))
+
+
+def _check_correction_names(block: Any) -> None:
+    """Raise ConfigError where what belongs to one correction stands where the names of corrections do."""
+    own = schema()["$defs"]["correction"]
+    for key, value in block.items() if isinstance(block, Mapping) else ():
+        if key in own["properties"] and not (isinstance(value, Mapping) and {*own["required"]} & {*value}):
+            problem = f"has `{key}` where the names of corrections stand: a name is missing above it"
+            raise ConfigError(["corrections"], f"{problem}, as in `corrections: {{mine: {{{key}: ...}}}}`")
 
 
 def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
@@ -197,7 +207,8 @@ def _wrong_type(value: Any, rule: str | list[str]) -> str:
     allowed = " or ".join(words[kind] for kind in kinds)
     if isinstance(value, str) and _is_number(value) and {"number", "integer"} & set(kinds):
         return f"is text, not a number: write {_as_yaml_number(value)} without quotes"
-    return f"is not {allowed}"
+    colon = isinstance(value, str) and "object" in kinds and ":" in value
+    return f"is not {allowed}" + (": a space has to follow its colon" if colon else "")
 
 
 def _is_number(text: str) -> bool:

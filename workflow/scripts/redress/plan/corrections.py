@@ -1,7 +1,5 @@
 """Models that somebody brings to be corrected, as scenarios of which nobody knows the truth."""
 
-import hashlib
-import importlib.machinery
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -14,16 +12,17 @@ import numpy as np
 import yaml
 
 from redress.brought.bad_list import BadList, read_bad_list, whole_classes
-from redress.brought.listing import Listing, class_names, listing, rows_of
+from redress.brought.listing import Listing, check_labels, class_names, listing, rows_of
 from redress.formats import files
 from redress.formats.block import Block
 from redress.formats.correction import FEWEST, FOLD, GROUP, KNOWN
-from redress.formats.errors import BadInputError
+from redress.formats.errors import BadInputError, looked_in
 from redress.formats.identity import BROUGHT, OF_DELETION_SET, OF_ORIGINAL, PLAIN, Identity
 from redress.formats.recipe import Recipe
 from redress.plan import checks, signatures
 from redress.plan.checks import ConfigError
 from redress.plan.experiment import Experiment, without
+from redress.plan.factories import factory_digest
 from redress.plan.sources import fingerprint
 
 METHODS = checks.SCHEMA.with_name("correction_methods.yaml")
@@ -36,7 +35,6 @@ UNKNOWN_RECIPE = Recipe(steps=1000, batch_size=128, learning_rate=0.01, crop_pad
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
-LIBRARIES = ("timm", "torchvision", "redress")
 BESIDE = ("methods", "expansions", "device", "threads", "time_limit", "resources")
 """Keys of a config that may stand beside `corrections`."""
 
@@ -218,6 +216,7 @@ class Corrections(Experiment):
             if len(case.bad) < FEWEST:
                 few = f"{len(case.bad)} bad samples are fewer than {FEWEST}"
                 yield f"corrections.{name}.bad: {few}: candidates are ranked, and there is no verdict"
+            yield from _unseen(f"corrections.{name}.validation", case)
 
     # What jobs are told
 
@@ -479,6 +478,14 @@ def _pairs(name: str, case: Case) -> list[tuple[int, int, int]]:
     return pairs
 
 
+def _unseen(where: str, case: Case) -> Iterator[str]:
+    """A warning where validation lacks classes of training."""
+    lacking = [case.classes[at] for at in np.setdiff1d(case.training.labels, case.validation.labels)]
+    if lacking:
+        some = ", ".join(lacking[:10]) + (" ..." if len(lacking) > 10 else "")
+        yield f"{where}: has no picture of {some}; is it a class?"
+
+
 def parts_of(case: Case) -> list[str]:
     """The discoveries that leave out a part of S_f."""
     return [f"{FOLD}{k}" for k in range(case.folds)] + [f"{GROUP}{k}" for k in range(len(case.groups))]
@@ -496,6 +503,8 @@ def _case(name: str, block: Mapping[str, Any]) -> Case:
 
     rows = {part: asked(part, rows_of, block[part]) for part in ("training", "validation")}
     classes = asked("classes", class_names, block.get("classes"), rows["training"])
+    if "classes" not in block:
+        asked("training", check_labels, rows["training"], rows["validation"])
     training, validation = (
         asked(part, listing, block[part], rows[part], classes) for part in ("training", "validation")
     )
@@ -513,7 +522,7 @@ def _case(name: str, block: Mapping[str, Any]) -> Case:
         raise ConfigError([*where, "bad"], problem)
     settings = {**block, "preprocess": _preprocess([*where, "preprocess"], block["preprocess"])}
     asked("model", _check_weights, block["model"]["weights"])
-    factory = asked("model", _factory_digest, block["model"]["factory"])
+    factory = asked("model", factory_digest, block["model"]["factory"])
     case = Case(settings, classes, training, validation, bad, factory)
     if case.recipe.crop_padding >= min(settings["preprocess"]["size"]):
         problem = f"{case.recipe.crop_padding} is out of range: less than the pictures' size"
@@ -539,20 +548,4 @@ def _check_weights(path: str) -> None:
     if Path(path).suffix not in ENDINGS:
         raise BadInputError(f"weights {path}: not known by its ending; allowed: {', '.join(ENDINGS)}")
     if not Path(path).is_file():
-        raise BadInputError(f"weights {path}: no such file")
-
-
-def _factory_digest(factory: str) -> str:
-    """SHA-256 of the file that a factory is in, where it is somebody's own. Nothing is imported."""
-    place, _ = factory.rsplit(":", 1)
-    if place in LIBRARIES:
-        return ""
-    base = Path(place if place.endswith(".py") else place.replace(".", "/"))
-    known = [base] if base.suffix == ".py" else [base.with_suffix(".py"), base / "__init__.py"]
-    found = [path for path in known if path.is_file()]
-    if found:
-        return files.sha256(found[0])
-    if base.suffix == ".py" or not importlib.machinery.PathFinder.find_spec(place.split(".")[0]):
-        tried = " or ".join(map(str, known))
-        raise BadInputError(f"factory {factory}: there is no {tried}, nor an installed module of that name")
-    return hashlib.sha256(place.encode()).hexdigest()
+        raise BadInputError(f"weights {path}: no such file{looked_in(path)}")

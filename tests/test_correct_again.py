@@ -94,6 +94,9 @@ def test_a_candidate_that_fails_stops_no_other_and_the_page_says_why(corrected, 
     done = correct(project)
     assert done.returncode == 1
     assert "mine: results/incomplete/mine/report.html shows what is finished, and what failed" in done.stderr
+    *_, why, log = done.stderr.splitlines()
+    assert why == "error: ValueError: there is no layer 3"
+    assert log.startswith("  log: results/logs/mine/")
     page = (project.folder / "results/incomplete/mine/report.html").read_text()
     assert "broken, 1 result: failed: ValueError: there is no layer 3 (results/logs/mine/" in page
     assert "This correction is not finished" in page

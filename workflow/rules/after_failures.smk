@@ -1,5 +1,6 @@
 """When all is over: what came of it, and after jobs failed tables, figures and the page of what is done."""
 
+import atexit
 import csv
 import json
 import logging
@@ -19,6 +20,7 @@ from redress.formats import products
 INCOMPLETE = "results/incomplete"
 OUTDATED = "results/OUTDATED.txt"
 MARK = '<p class="outdated" role="status">'
+SHOWN = 10
 PLOTTED = ("bounds", "rankings", "ranking_curves")
 WIDEST = 400
 """Characters of a check on the terminal."""
@@ -142,12 +144,35 @@ def missing_of(case, outdated, failed):
 
 def last_line(job):
     """How the log of a failed job ends."""
+    ends = list(ends_of_logs(job))
+    return "failed: {} ({})".format(*ends[0]) if ends else "failed, and left no log"
+
+
+def ends_of_logs(job):
+    """The last line of each log that a job has left, and the log."""
     for path in job.log:
         lines = Path(path).read_text(errors="replace").split("\n") if os.path.exists(path) else []
         lines = [line for line in lines if line.strip()]
         if lines:
-            return f"failed: {lines[-1].removeprefix('error: ').strip()} ({path})"
-    return "failed, and left no log"
+            yield lines[-1].removeprefix("error: ").strip(), path
+
+
+def tell_why_at_the_end():
+    """Say last of all, after Snakemake's own report, what failed jobs said: each line once, with its logs."""
+    logs = {}
+    for job in workflow.scheduler.failed:
+        for one in job.jobs if job.is_group() else [job]:
+            for line, path in ends_of_logs(one):
+                logs.setdefault(line, []).append(str(path))
+    lines = [
+        f"error: {line}\n  log: {', '.join(sorted(paths)[:SHOWN])}"
+        + (f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else "")
+        for line, paths in sorted(logs.items(), key=lambda one: min(one[1]))
+    ]
+    if lines[SHOWN:]:
+        lines[SHOWN:] = [f"and {len(lines) - SHOWN} other errors"]
+    if lines:
+        atexit.register(print, "\n".join(lines), file=sys.stderr, flush=True)
 
 
 def finished_blocks(original, there):
@@ -350,6 +375,8 @@ onsuccess:
 
 
 onerror:
+    if workflow.is_main_process:
+        tell_why_at_the_end()
     if workflow.is_main_process and experiment.cases:
         show_corrections()
     elif workflow.is_main_process:

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+import torch
 import yaml
 from brought import bring, config
 from kills import PATIENCE, working_in
@@ -26,6 +27,26 @@ def project(tmp_path):
     return project
 
 
+def test_weights_that_do_not_fit_are_told_before_pictures_are_decoded_and_in_the_last_lines(project):
+    weights = project.folder / "weights.pt"
+    torch.save({"net": torch.load(weights), "epoch": 3}, weights)
+    failed = project.run("snakemake", "check", "--cores", "1", "--configfile", "mine.yaml")
+    assert failed.returncode == 1
+    *_, why, log = failed.stderr.splitlines()
+    assert why.endswith("'net' holds the network's: say so with weights_key: net")
+    assert log == "  log: results/logs/mine/ingest.log"
+    assert not list((project.folder / "results").glob("data/*"))
+
+
+@pytest.mark.slow
+def test_other_weights_decode_no_picture_again(project):
+    project.snakemake("check", "--configfile", "mine.yaml")
+    other = config(model={"factory": "net.py:Pair", "weights": "other.pt"}, judge={"folds": 2})
+    (project.folder / "mine.yaml").write_text(yaml.safe_dump({**other, "methods": METHODS}))
+    (project.folder / "weights.pt").rename(project.folder / "other.pt")
+    assert project.planned("check", "--configfile", "mine.yaml") == {"probe_mine": 1, "check": 1}
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 def test_a_picture_that_cannot_be_read_is_named_before_any_work_and_a_killed_run_goes_on(project):
@@ -34,7 +55,9 @@ def test_a_picture_that_cannot_be_read_is_named_before_any_work_and_a_killed_run
     picture.write_bytes(content[: len(content) // 2])
     failed = project.run("snakemake", "correct", "--cores", "2", "--configfile", "mine.yaml")
     assert failed.returncode == 1
-    assert "1 files cannot be read as pictures: train/red/05.png" in failed.stderr
+    *_, why, log = failed.stderr.splitlines()
+    assert why.startswith("error: 1 files cannot be read as pictures: train/red/05.png; mend")
+    assert log == "  log: results/logs/mine/ingest.log"
     assert not list((project.folder / "results").glob("data/mine*"))
     picture.write_bytes(content)
     command = ["snakemake", "correct", "--cores", "2", "--configfile", "mine.yaml"]

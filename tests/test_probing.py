@@ -15,7 +15,7 @@ from torch import nn
 from redress.brought.case import copies, cut, in_both, ingest, others, probably_fine
 from redress.developer.bench import Bench
 from redress.developer.preprocessing import Preprocessing, alternatives
-from redress.developer.probing import Brought, check_order, probe
+from redress.developer.probing import Brought, check_fit, check_order, probe
 from redress.developer.weights import CONTAINERS, read_weights
 from redress.formats import files
 from redress.formats.contents import DeletionSet, Predictions
@@ -265,6 +265,14 @@ def test_a_function_that_only_running_a_file_shows_to_lack_is_told_with_those_th
     told = refusal(_brought.build, 3, 3, **arguments)
     assert "net.py has no function 'Nett', did you mean 'Net'? it has Net, Pair, " in told
     assert "brought_net" not in told
+
+
+def test_whether_weights_fit_is_seen_without_pictures():
+    model = {"factory": "net.py:Net", "arguments": {"classes": 4}}
+    brought = Brought("weights.pt", "auto", None, 0)
+    told = refusal(check_fit, {"name": "_brought", **model}, 3, 4, brought)
+    assert told == "weights.pt: does not fit: head.weight is [3, 3], not [4, 3]; head.bias is [3], not [4]"
+    check_fit({"name": "_brought", **model, "arguments": {}}, 3, 3, brought)
 
 
 def test_a_network_for_another_number_of_classes_is_told():

@@ -22,6 +22,10 @@ for case in experiment.cases:
                 preloaded="numpy",
                 dataset=case,
             ),
+            # As `start` in `job` no reason to run again: weights that do not fit are told before pictures are decoded.
+            first=lambda wc, output, case=case: (
+                f"{script('probe', preloaded='torch')} {experiment.fit_job(case)}"
+            ),
             images=experiment.pictures_fingerprint(case),
         shell:
-            JOB
+            "python {params.first} > {log} 2>&1 && python {params.start} {params.told} >> {log} 2>&1"

@@ -24,9 +24,10 @@ Look = Callable[[Tensor], Tensor]
 """Positions (B,) to normalised pictures (B, C, H, W) without augmentation."""
 
 
-def _new_model(
+def new_model(
     settings: Mapping[str, Any], channels: int, classes: int, device: torch.device, seed: int
 ) -> nn.Module:
+    """The network that `settings` of a model name, freshly initialised from a seed."""
     keywords = {key: value for key, value in settings.items() if key != "name"}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -134,7 +135,7 @@ class Bench:
     @cached_property
     def new_model(self) -> Callable[[int], nn.Module]:
         """The network, freshly initialised from a seed. Bound to the architecture alone: tasks hold it."""
-        return partial(_new_model, self._model_settings, self.channels, len(self.classes), self.device)
+        return partial(new_model, self._model_settings, self.channels, len(self.classes), self.device)
 
     def original(self) -> nn.Module:
         """M_o, in evaluation mode."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from redress.developer.bench import Bench, as_arrays, checked_model
+from redress.developer.bench import Bench, as_arrays, checked_model, new_model
 from redress.developer.copies import near_copies
 from redress.developer.margins import MarginLog
 from redress.developer.prediction import Predictor, batch_size
@@ -110,6 +110,14 @@ def probe(
         near_copies(bench, model.eval()),
         {"step": trial.step_seconds, "prediction": predictions.about["prediction_seconds"]},
     )
+
+
+def check_fit(model_settings: Mapping[str, Any], channels: int, classes: int, brought: Brought) -> None:
+    """Raise BadInputError unless the network can be made, on a CPU, and the weights are its."""
+    model = checked_model(
+        new_model(model_settings, channels, classes, torch.device("cpu"), 0), "model.factory"
+    )
+    read_weights(brought.weights, brought.weights_key, model.state_dict())
 
 
 def _check_output(bench: Bench, model: nn.Module) -> None:

@@ -291,6 +291,12 @@ class Corrections(Experiment):
         told = {"training": case.settings["training"], "classes": [case.classes]}
         return self.arguments(Identity(name), "dataset", **told)
 
+    def fit_job(self, name: str) -> str:
+        """What probe.py is told where there are no pictures yet."""
+        case = self.case(name)
+        shape = [len(case.settings["preprocess"]["mean"]), len(case.classes)]
+        return f"{self.probe_job(name)} {self.arguments(Identity(name), before_pictures=[shape])}"
+
     def minutes(self, name: str) -> float | None:
         """What the candidates of the block `name` may take, one job after the other; None for no limit."""
         limit: float | None = self.case(name).settings["search"]["minutes"]

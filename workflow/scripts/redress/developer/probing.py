@@ -188,13 +188,15 @@ def _fit(bench: Bench, model: nn.Module, accuracy: float) -> Iterator[Check]:
     bad[bench.probes.sets[0].indices] = True
     others, found = float(fitted[~bad].mean()), int(fitted[bad].sum())
     told = (
-        f"the model predicts {others:.3f} of the other training pictures as given, {accuracy:.3f} of validation's"
+        f"the model predicts {others:.3f} of the other training pictures as given, "
+        f"{accuracy:.3f} of validation's"
     )
     error = 3 * (accuracy * (1 - accuracy) / len(bench.validation)) ** 0.5
     doubtful = others < accuracy - max(error, NEGLIGIBLE)
     doubt = ": were these weights trained on these pictures?" if doubtful else ""
     yield Check("training set", not doubtful, f"{told}{doubt}")
-    told, little = f"the model predicts {found} of {bad.sum()} bad samples as given", found < FITTED * bad.sum()
+    told = f"the model predicts {found} of {bad.sum()} bad samples as given"
+    little = found < FITTED * bad.sum()
     yield Check("bad samples", not little, f"{told}{': there may be nothing to repair' if little else ''}")
 
 

@@ -17,6 +17,9 @@ from redress.formats.kinds import Fraction, PositiveFloat, PositiveInt
 
 log = logging.getLogger("redress")
 
+HALF = 0.5
+"""What a label keeps of its other samples: as much of it as may be set aside."""
+
 
 def unlearn(
     task: Task,
@@ -24,7 +27,7 @@ def unlearn(
     layer: PositiveInt = 2,
     threshold: float = 0.0,
     beta: PositiveFloat = 1.0,
-    passes: PositiveInt = 1,
+    rounds: PositiveInt = 3,
     learning_rate: PositiveFloat = 0.005,
     stop_at: Fraction = 0.2,
 ) -> nn.Module:
@@ -36,17 +39,17 @@ def unlearn(
                 label less than half
         flush:   passes over what M_o predicts as given of aside on -(2 / beta) log sigmoid(beta (CE - CE_o)),
                  while more than `stop_at` of it is still predicted so
-        repair:  `passes` passes over the others on the same expression with the other sign
-        flush
+        up to `rounds` times, until each label of aside keeps half of what M_o predicts so of its others:
+            repair:  a pass over the others on the same expression with the other sign
+            flush
 
     CE_o is M_o's task loss on the picture as it is. The first flush breaks more than it should, the repair
     mends that and, where a loss has risen since M_o, lets go of it: of manipulated samples that were missed.
     What it brings back of the manipulation all the same, the second flush takes out in a few steps. The
     learning rate is constant.
 
-    Where M_o predicts no more than `stop_at` of S_f as given, there is nothing to flush and M_o is returned.
-    So it is where a label of those aside has lost more than half of the other samples that M_o predicted so:
-    as many were never manipulated.
+    M_o is returned where it predicts no more than `stop_at` of S_f as given, so that there is nothing to
+    flush, and where a label has lost more than half after all rounds: as many were never manipulated.
     """
     evidence = Evidence(task)
     labels, found = evidence.labels, evidence.found
@@ -68,14 +71,16 @@ def unlearn(
     def let_go(model: nn.Module, images: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
         return -kept(model, images, labels, indices)
 
+    def keeps_half(label: int) -> bool:
+        others = torch.as_tensor(np.flatnonzero(~aside & as_given & (labels == label)), device=task.device)
+        return not len(others) or share_as_given(task, student, others) >= HALF
+
     flush(task, student, descent, batches, let_go, stop_at, MOST_PASSES)
-    for _ in range(passes):
+    for _ in range(rounds):
         one_pass = task.training_set.passes(rest, task.recipe.batch_size, batches)
         descend_on(descent, student, one_pass, task.recipe, loss=kept)
-    flush(task, student, descent, batches, let_go, stop_at, MOST_PASSES)
-    for label in np.unique(labels[aside]):
-        others = torch.as_tensor(np.flatnonzero(~aside & as_given & (labels == label)), device=task.device)
-        if len(others) and share_as_given(task, student, others) < 0.5:
-            log.info("label %d has lost more than half of its other samples: M_o is left as it is", label)
-            return task.original
-    return student
+        flush(task, student, descent, batches, let_go, stop_at, MOST_PASSES)
+        if all(map(keeps_half, np.unique(labels[aside]))):
+            return student
+    log.info("a label has lost more than half of its other samples: M_o is left as it is")
+    return task.original

@@ -164,6 +164,22 @@ def test_a_class_that_the_list_holds_wholly_stops_the_run_unless_it_is_meant():
     assert Corrections(config(allow_class_removal=True)).cases == ["mine"]
 
 
+def test_of_a_complete_list_the_judge_is_told_who_has_never_seen_it():
+    methods = {
+        "eu": {"grid": {"k": 1}},
+        "anew": {"use": "eu"},
+        "sift": {},
+        "relabel": {"expansion": "learned"},
+    }
+    methods |= {"npo": {}}
+    own = {"methods": methods, "expansions": {"learned": {}}}
+    recipe = {"steps": 5}
+    plan = Corrections({**config(recipe=recipe, bad_complete=True), **own})
+    for told in (plan.judge_job("mine"), plan.choose_job("mine"), plan.shortlist_job("mine")):
+        assert """--unseen '[["anew", "default"], ["sift", "default"]]'""" in told
+    assert "--unseen" not in Corrections({**config(recipe=recipe), **own}).judge_job("mine")
+
+
 def test_too_few_bad_samples_give_ranks_and_no_folds():
     lines(*(f"red/{n:02}.png" for n in range(9)))
     plan = Corrections(config())

@@ -299,6 +299,33 @@ def test_what_costs_too_much_is_offered_with_its_price():
     assert judged(case(), cheap, candidate(case(), "dear", 0.5, wrong=0.05)).choice.offer is None
 
 
+def test_of_what_costs_too_much_the_cheapest_that_surely_repairs_more_is_offered():
+    tried = [
+        candidate(case(), "cheap", 0.1),
+        candidate(case(), "ruin", 1.0, wrong=0.2),
+        candidate(case(), "fair", 0.8, wrong=0.0325),
+    ]
+    told = judged(case(), *tried)
+    assert (told.chosen, told.choice.offer) == (0, 2)
+    assert any("utility_tolerance: 0.033 would take it" in reason for reason in told.reasons)
+    taken = judged(case(), *tried, utility_tolerance=0.033)
+    assert (taken.chosen, taken.choice.offer) == (2, 1)
+
+
+def test_if_the_list_is_complete_what_never_saw_it_is_judged_by_it():
+    """Where it trained with folds of the list it repairs nothing; without all of it, 54 of 60."""
+    anew = candidate(case(), "eu", 0.0, seconds=9.0, in_sample=0.9)
+    others = [candidate(case(), "npo", 0.2, in_sample=1.0)]
+    assert judged(case(), anew, *others).chosen == 1
+    unseen = dataclasses.replace(anew, unseen=True, folds={})
+    told = judged(case(), unseen, *others)
+    assert (told.status, told.chosen) == ("repaired", 0)
+    assert (told.verdict.repair.hits, told.verdict.repair.n, told.verdict.repair.effective) == (54, 60, None)
+    assert "none of which it was trained on" in headline([unseen, *others], told)
+    assert any("has trained on none of it" in reason for reason in told.reasons)
+    assert not any("Should the list be complete" in reason for reason in told.reasons)
+
+
 def test_without_true_labels_nothing_dear_is_offered_for_ruin_would_look_like_repair():
     blind = case(bad_true=np.full(60, UNKNOWN))
     told = judged(blind, candidate(blind, "cheap", 0.5), candidate(blind, "dear", 0.0, ruined=1.0, wrong=0.5))

@@ -1,6 +1,7 @@
 """What somebody says of their model, held against what it does; and what becomes of their pictures."""
 
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from redress.brought.case import copies, cut, in_both, ingest, others, probably_fine
+from redress.developer import probing
 from redress.developer.bench import Bench
 from redress.developer.preprocessing import Preprocessing, alternatives
 from redress.developer.probing import Brought, check_fit, check_order, probe
@@ -142,6 +144,21 @@ def test_preprocessing_that_is_surely_but_not_clearly_better_is_noted():
     assert "`color: rgb` in preprocess 1.000 of 120 validation pictures" in checks["preprocessing"].found
     assert not checks["preprocessing"].well
     assert probed(1.0)[1]["preprocessing"].well
+
+
+@pytest.mark.parametrize(("more", "named"), [(2, "`color: rgb`"), (9, "`mean: [0, 0, 0]")])
+def test_of_what_does_better_the_smallest_change_is_named_unless_another_is_surely_better(
+    more, named, monkeypatch
+):
+    def right(bench, model, drawn, now):
+        smallest, other = alternatives(now)[0], replace(now, mean=(0.0,) * 3, std=(0.1,) * 3)
+        first = np.arange(len(drawn)) < 20
+        return {smallest: first, other: np.arange(len(drawn)) < 20 + more}
+
+    monkeypatch.setattr(probing, "_right_otherwise", right)
+    whole = weights()
+    torch.save({name: torch.zeros_like(value) for name, value in whole.items()}, "weights.pt")
+    assert f"with {named}" in refusal(probed, 0.9, preprocess=BGR)
 
 
 def test_other_preprocessing_is_each_tried_once_and_written_as_a_config_has_it():

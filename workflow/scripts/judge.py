@@ -33,7 +33,9 @@ def main(arguments: argparse.Namespace) -> None:
     name, place = identity.dataset, Identity(identity.dataset)
     absent = {(method, candidate, part): why for method, candidate, part, why in arguments.unfinished}
     made = told_of_all if arguments.undecided else made_again(place, arguments.minutes)
-    named = candidates(identity, blocks, arguments.groups, lambda *one: one not in absent and made(*one))
+    named = candidates(
+        identity, blocks, arguments.groups, lambda *one: one not in absent and made(*one), arguments.unseen
+    )
     tried, settings = [one for _, one in named], Settings(**arguments.settings)
     case, (original, _) = Case.load(name), original_outcome(identity)
     judgement = judge(case, original, tried, settings)
@@ -158,6 +160,7 @@ if __name__ == "__main__":
     cli.add_argument("--classes", type=json.loads, required=True, help="JSON list: in the model's order")
     cli.add_argument("--jobs", type=json.loads, required=True, help="JSON: what runs together")
     cli.add_argument("--minutes", type=float, help="what all candidates may take")
+    cli.add_argument("--unseen", type=json.loads, default=[], help="JSON: [method, candidate] without S_f")
     cli.add_argument("--settings", type=json.loads, default={}, help="JSON: how the judge judges")
     cli.add_argument("--styles", type=json.loads, default=[], help="JSON: how methods look")
     cli.add_argument("--bad-list", required=True, help="SHA-256 of the list of bad samples")

@@ -20,7 +20,7 @@ def main(arguments: argparse.Namespace) -> None:
     place = Identity(identity.dataset)
     known = [block for block in map(Block.from_json, arguments.blocks) if block.discovery == KNOWN]
     ran = runs(place, arguments.minutes)
-    named = candidates(identity, known, [], lambda method, name, part: ran(method, name))
+    named = candidates(identity, known, [], lambda method, name, part: ran(method, name), arguments.unseen)
     original, _ = original_outcome(identity)
     case, settings = Case.load(identity.dataset), Settings(**arguments.settings)
     best = shortlist(case, original, [one for _, one in named], settings)
@@ -56,6 +56,7 @@ def left_out(named: Named, plan: Again, folds: int, groups: int) -> Iterator[lis
 if __name__ == "__main__":
     cli = parser(__doc__, *OF_ORIGINAL)
     cli.add_argument("--blocks", type=json.loads, required=True, help="JSON: what was run (formats/block.py)")
+    cli.add_argument("--unseen", type=json.loads, default=[], help="JSON: [method, candidate] without S_f")
     cli.add_argument("--settings", type=json.loads, default={}, help="JSON: how the judge judges")
     cli.add_argument("--groups", type=json.loads, default=[], help="JSON list: groups that may be left out")
     cli.add_argument(

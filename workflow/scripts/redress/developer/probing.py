@@ -33,6 +33,9 @@ CLEARLY = 0.1
 SURE = 0.01
 """Below which p two accuracies on the same pictures differ for certain."""
 
+ALIKE = 0.05
+"""From which p on they may well be the same."""
+
 TRIED = 200
 """Validation pictures on which other preprocessing is tried."""
 
@@ -197,7 +200,8 @@ def _fit(bench: Bench, model: nn.Module, accuracy: float) -> Iterator[Check]:
     yield Check("training set", not doubtful, f"{told}{doubt}")
     told = f"the model predicts {found} of {bad.sum()} bad samples as given"
     little = found < FITTED * bad.sum()
-    yield Check("bad samples", not little, f"{told}{': there may be nothing to repair' if little else ''}")
+    doubt = ": there may be nothing to repair, or preprocess (size, crop, interpolation) is not as it was"
+    yield Check("bad samples", not little, f"{told}{doubt if little else ''}")
 
 
 def _predicted(bench: Bench, model: nn.Module, view: View | None = None) -> np.ndarray:
@@ -274,12 +278,16 @@ def _other_preprocessing(bench: Bench, model: nn.Module, right: np.ndarray, colo
     now = Preprocessing(tuple(about["mean"]), tuple(about["deviation"]), color)
     order = np.random.default_rng(bench.seed("preprocessing")).permutation(len(right))
     drawn = np.sort(order[:TRIED])
-    found = _right_otherwise(bench, model, drawn, now)
-    best = max(found, key=lambda one: int(found[one].sum()))
-    then, before = found[best], right[drawn]
-    gained, lost = int((then & ~before).sum()), int((before & ~then).sum())
-    p = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
-    return _Other(best.written(now), len(drawn), float(before.mean()), float(then.mean()), p)
+    found, before = _right_otherwise(bench, model, drawn, now), right[drawn]
+
+    def p(one: np.ndarray, other: np.ndarray) -> float:
+        gained, lost = int((other & ~one).sum()), int((one & ~other).sum())
+        return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+
+    most = max(found.values(), key=lambda one: int(one.sum()))
+    # The smallest change that is not surely worse than the best one: the rest of preprocess may be right.
+    named, then = next((name, one) for name, one in found.items() if p(one, most) >= ALIKE)
+    return _Other(named.written(now), len(drawn), float(before.mean()), float(then.mean()), p(before, then))
 
 
 def _right_otherwise(

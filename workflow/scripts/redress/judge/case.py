@@ -146,5 +146,8 @@ class Candidate:
     """By its name in `Case.group`: the same with S_f less this group."""
     again: float = 0.0
     """Seconds of making it once more and having it predict, shared importances there already."""
+    unseen: bool = False
+    """Whether `whole` was trained anew on nothing of S_f and nobody is left to find: then what it says of S_f
+    counts in the place of folds, for it says the same of others that it was not trained on."""
     norm_shift: float | None = None
     """How far running means of batch norms are from M_o's, in its deviations; None where there are none."""

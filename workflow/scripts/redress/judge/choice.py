@@ -1,7 +1,7 @@
 """Which candidate to take: utility is a constraint and no summand, and what is tied goes to the cheapest."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from redress.formats.correction import FEWEST
 from redress.formats.seeds import seed_for
 from redress.judge.case import Candidate, Case, Outcome
-from redress.judge.figures import ABSENT, held_out
+from redress.judge.figures import ABSENT, asked_of, held_out
 from redress.judge.rates import LEVEL, mcnemar, rate
 
 TIED = 0.1
@@ -128,8 +128,8 @@ class Choice:
     tried: int
     """Among how many it was chosen."""
     offer: int | None = None
-    """That of one that costs more than is tolerated and surely repairs more. None where there is none and
-    without true labels, where what is ruined would look repaired."""
+    """Of those that cost more than is tolerated and surely repair more, that of the one which costs least.
+    None where there is none and without true labels, where what is ruined would look repaired."""
 
 
 def choose(case: Case, original: Outcome, candidates: Sequence[Candidate], settings: Settings) -> Choice:
@@ -149,17 +149,21 @@ def choose(case: Case, original: Outcome, candidates: Sequence[Candidate], setti
         one = candidates[at]
         return one.seconds, -utility(case, one.whole), name(one)
 
-    def first(among: Iterable[int]) -> int | None:
+    def low(at: int) -> float:
         # By the lower end of the interval: who was asked about few samples does not win by luck.
-        return min(
-            among, key=lambda at: (-rate(right[at], made[at], parts=case.fold).low, *cost(at)), default=None
-        )
+        return rate(right[at], made[at], parts=asked_of(case, candidates[at])).low
 
-    best, offer = first(right.keys() - dear), first(dear if by_labels(case) else ())
-    if offer is not None:
-        here = made[offer] if best is None else made[offer] & made[best]
+    best = min(right.keys() - dear, key=lambda at: (-low(at), *cost(at)), default=None)
+
+    def more(at: int) -> bool:
+        here = made[at] if best is None else made[at] & made[best]
         now = repaired(case, original.bad) if best is None else right[best]
-        offer = offer if _less(now[here], right[offer][here]) else None
+        return _less(now[here], right[at][here])
+
+    offers = filter(more, dear if by_labels(case) else ())
+    offer = min(
+        offers, key=lambda at: (-utility(case, candidates[at].whole), -low(at), *cost(at)), default=None
+    )
     if best is None:
         return Choice(None, None, (), 0, offer)
 

@@ -82,7 +82,7 @@ def figures(case: Case, original: Outcome, candidate: Candidate, level: float = 
     after, labels = candidate.whole.validation, case.validation_labels
     right_before, right = original.validation == labels, after == labels
     return Figures(
-        held_out=fate(case, predicted, predicted != ABSENT, level, case.fold),
+        held_out=fate(case, predicted, predicted != ABSENT, level, asked_of(case, candidate)),
         in_sample=fate(case, candidate.whole.bad, None, level),
         of_groups=None if left_out is None else fate(case, left_out, left_out != ABSENT, level, case.group),
         utility=rate(right, level=level),
@@ -96,8 +96,10 @@ def figures(case: Case, original: Outcome, candidate: Candidate, level: float = 
 def held_out(case: Case, candidate: Candidate) -> np.ndarray:
     """What the model that was not told of it predicts of each bad sample, pooled over folds: int64 (m,).
 
-    ABSENT where that model was not made or has diverged.
+    ABSENT where that model was not made or has diverged. Of one that has never seen S_f, what it predicts.
     """
+    if candidate.unseen and not candidate.whole.diverged:
+        return candidate.whole.bad
     predicted = np.full(case.m, ABSENT)
     for k, outcome in candidate.folds.items():
         if not outcome.diverged:
@@ -105,9 +107,14 @@ def held_out(case: Case, candidate: Candidate) -> np.ndarray:
     return predicted
 
 
+def asked_of(case: Case, candidate: Candidate) -> np.ndarray | None:
+    """Which of them were asked of the same model, (m,); None where there was one."""
+    return None if candidate.unseen else case.fold
+
+
 def by_group(case: Case, candidate: Candidate) -> np.ndarray | None:
     """The same with groups in the place of folds; None where there are none or nobody left them out."""
-    if case.group is None or not candidate.groups:
+    if case.group is None or not candidate.groups or candidate.unseen:
         return None
     predicted = np.full(case.m, ABSENT)
     for name, outcome in candidate.groups.items():

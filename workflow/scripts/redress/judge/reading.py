@@ -1,6 +1,6 @@
 """What the judge is given, read from what the developer's jobs have left."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -42,11 +42,18 @@ def original_outcome(original: Identity) -> tuple[Outcome, Mapping[str, str]]:
     return _outcome(predictions), predictions.about["made_from"]
 
 
-def candidates(original: Identity, blocks: Iterable[Block], groups: Sequence[str], there: Made) -> Named:
+def candidates(
+    original: Identity,
+    blocks: Iterable[Block],
+    groups: Sequence[str],
+    there: Made,
+    unseen: Collection[Sequence[str]] = (),
+) -> Named:
     """Every candidate by its name, with those models made without a part of S_f that `there` says there are.
 
-    `groups` are the names of those that were left out. Raises DamagedFileError for a model that was made from
-    another original model or other pictures than are there.
+    `groups` are the names of those that were left out, `unseen` are methods and candidates that have never
+    seen S_f and are judged by it. Raises DamagedFileError for a model that was made from another original
+    model or other pictures than are there.
     """
     seals = original_outcome(original)[1]
     parts: dict[tuple[str, str], dict[str, Predictions]] = {}
@@ -59,10 +66,15 @@ def candidates(original: Identity, blocks: Iterable[Block], groups: Sequence[str
                     made.check_made_from("candidate", who, seals)
                     parts.setdefault((block.method, name), {})[block.discovery] = made
     told = {key: made for key, made in parts.items() if KNOWN in made}
-    return [(name, _candidate(method, made, groups)) for (method, name), made in told.items()]
+    return [
+        (name, _candidate(method, made, groups, [method, name] in unseen))
+        for (method, name), made in told.items()
+    ]
 
 
-def _candidate(method: str, made: Mapping[str, Predictions], groups: Sequence[str]) -> Candidate:
+def _candidate(
+    method: str, made: Mapping[str, Predictions], groups: Sequence[str], unseen: bool
+) -> Candidate:
     about = made[KNOWN].about
     numbered = {
         kind: {
@@ -80,6 +92,7 @@ def _candidate(method: str, made: Mapping[str, Predictions], groups: Sequence[st
         folds=numbered[FOLD],
         groups={groups[k]: one for k, one in numbered[GROUP].items()},
         again=about["unlearn_seconds"] - about["preparation_seconds"] + about["prediction_seconds"],
+        unseen=unseen,
         norm_shift=about["norm_shift"],
     )
 

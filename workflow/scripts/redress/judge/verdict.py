@@ -1,5 +1,6 @@
 """The verdict: one of seven status words, with the figures and the reasons behind it."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -21,7 +22,7 @@ from redress.judge.choice import (
     reported,
     utility,
 )
-from redress.judge.figures import ABSENT, Figures, Price, by_group, fate, figures, held_out
+from redress.judge.figures import ABSENT, Figures, Price, asked_of, by_group, fate, figures, held_out
 from redress.judge.rates import LEVEL, Rate, mcnemar, needed, rate
 
 Status = Literal[
@@ -139,7 +140,7 @@ def judge(case: Case, original: Outcome, candidates: Sequence[Candidate], settin
         status=status,
         reasons=(
             *why,
-            *_offered(case, candidates, objections, choice),
+            *_offered(case, original, candidates, objections, choice),
             *_if_complete(case, candidates, objections, verdict),
             *_caveats(case, candidates, verdict, choice, apart),
         ),
@@ -233,7 +234,7 @@ def _verdict(
         asked = counted & (predicted != ABSENT)
         before, after = repaired(case, original.bad), repaired(case, predicted)
         p = mcnemar(before[asked], after[asked])
-        parts = case.group if grouped else case.fold
+        parts = case.group if grouped else asked_of(case, candidate)
         repair = rate(after, asked, level, parts)
         more = needed(before[asked], after[asked], 1 - level)
         return Verdict(rate(before, asked, level), repair, best, p, more, grouped)
@@ -328,16 +329,22 @@ def _gone(price: Price, classes: int) -> bool:
 
 
 def _offered(
-    case: Case, candidates: Sequence[Candidate], objections: Sequence[str], choice: Choice
+    case: Case,
+    original: Outcome,
+    candidates: Sequence[Candidate],
+    objections: Sequence[str],
+    choice: Choice,
 ) -> Iterator[str]:
     """What more money would buy."""
     if choice.offer is not None:
         one = candidates[choice.offer]
         predicted = held_out(case, one)
-        repair = rate(repaired(case, predicted), judged(case) & (predicted != ABSENT), parts=case.fold)
+        parts = asked_of(case, one)
+        repair = rate(repaired(case, predicted), judged(case) & (predicted != ABSENT), parts=parts)
+        price = math.ceil(round(1000 * (utility(case, original) - utility(case, one.whole)), 6)) / 1000
         yield (
             f"{one.method} would repair {percent(repair)} of the held-out bad samples, but it"
-            f" {objections[choice.offer]}: a higher utility_tolerance would take it."
+            f" {objections[choice.offer]}: utility_tolerance: {price:g} would take it."
         )
 
 
@@ -350,7 +357,7 @@ def _if_complete(
     repair everything once it is all gone: folds, which leave a part in, cannot show that.
     """
     free = [one for one, objection in zip(candidates, objections, strict=True) if not objection]
-    if verdict is None or not free:
+    if verdict is None or not free or any(one.unseen for one in candidates):
         return
     told = {name(one): rate(repaired(case, one.whole.bad), judged(case)) for one in free}
     best = max(free, key=lambda one: (told[name(one)].low, -one.seconds, name(one)))
@@ -358,7 +365,8 @@ def _if_complete(
         yield (
             "Should the list be complete, with no bad sample left in the training set, this is too dark: told"
             f" of all, {best.method} repairs {percent(told[name(best)])} of the list. That flatters methods"
-            " that train on the list; training again without it (EU) is none of them."
+            " that train on the list; training again without it (EU) is none of them. If it is, say so:"
+            " bad_complete: true."
         )
 
 
@@ -377,6 +385,11 @@ def _caveats(
     if verdict is None or choice.chosen is None:
         return
     one = candidates[choice.chosen]
+    if one.unseen:
+        yield (
+            f"The list is said to be complete. {one.method} has trained on none of it, and so what it says of"
+            " the list counts; bad samples that are not on it would make it worse."
+        )
     m = np.count_nonzero(judged(case))
     there = np.count_nonzero(judged(case) & (held_out(case, one) != ABSENT))
     if there < m:
@@ -386,7 +399,7 @@ def _caveats(
         )
     if verdict.grouped:
         yield "The figures are with whole groups held out, which are worse than with samples drawn at random."
-    elif not one.groups:
+    elif not one.groups and not one.unseen:
         yield "If the found samples were the easy ones to find, the others are repaired less than this says."
     if apart.any() and verdict.repair.n <= np.count_nonzero(apart):
         yield f"The figures are of {verdict.repair.n} bad samples that took no part in choosing."

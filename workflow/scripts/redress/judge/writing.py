@@ -58,6 +58,7 @@ def headline(
     method, lost = candidates[at or 0].method, round(100 * figures.utility_lost, 1)
     what = {"healed": "right about", "not escaped": "no longer misled on"}[judgement.goal]
     label = (labels or {}).get(method, method)
+    on = ", none of which it was trained on" if candidates[at or 0].unseen else " that it was not told of"
     subject = (
         f"with {label} it is"
         if judgement.take
@@ -67,7 +68,7 @@ def headline(
     if lost:
         price = f"{'for' if lost > 0 else 'and gains'} {abs(lost):.1f} points of validation accuracy"
     return (
-        f"{word}: {subject} {what} {percent(verdict.repair)} of the bad samples that it was not told of"
+        f"{word}: {subject} {what} {percent(verdict.repair)} of the bad samples{on}"
         f" (before: {100 * verdict.before.estimate:.0f} %), {price}."
     )
 

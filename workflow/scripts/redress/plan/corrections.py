@@ -342,20 +342,21 @@ class Corrections(Experiment):
 
     def shortlist_job(self, name: str) -> str:
         """What shortlist.py is told."""
-        told = {**self._judged(name), **self._budget(name), "groups": [self.case(name).groups]}
+        told = {**self._judged(name), **self._budget(name), **self._unseen(name)}
+        told |= {"groups": [self.case(name).groups]}
         return self.arguments(self.original(name), *OF_ORIGINAL, **told)
 
     def choose_job(self, name: str) -> str:
         """What choose.py is told."""
         limit = self.minutes(name)
-        told = self._judged(name) | {"groups": [self.case(name).groups]}
+        told = self._judged(name) | self._unseen(name) | {"groups": [self.case(name).groups]}
         told |= {} if limit is None else {"minutes": f"{limit:g}"}
         return self.arguments(self.original(name), *OF_ORIGINAL, **told)
 
     def judge_job(self, name: str) -> str:
         """What judge.py is told."""
         original, case, told = self.original(name), self.case(name), self._judged(name)
-        told |= {"groups": [case.groups], "bad_list": self.list_fingerprint(name)}
+        told |= {"groups": [case.groups], "bad_list": self.list_fingerprint(name), **self._unseen(name)}
         told |= {**self._budget(name), "training": case.settings["training"], "classes": [case.classes]}
         if self.rehearsals_of(name):
             told |= {"rehearsal": "yes"}
@@ -363,6 +364,23 @@ class Corrections(Experiment):
             told |= {"suspicious": "yes", "color": case.settings["preprocess"]["color"]}
         styles = [[method, block["style"]] for method, block in self._config["methods"].items()]
         return self.arguments(original, *OF_ORIGINAL, **told, styles=[styles])
+
+    def _unseen(self, name: str) -> dict[str, Any]:
+        """Who is judged by the list itself, for it is complete and they have never seen it."""
+        if not self.case(name).settings["bad_complete"]:
+            return {}
+
+        def constant(method: str, variable: str) -> Any:
+            return signatures.constant("methods", self._use("methods", method), variable)
+
+        unseen = [
+            [method, candidate]
+            for method in self.methods_of(name)
+            if constant(method, "NEVER_SEES")
+            for candidate, settings in self.candidates(method).items()
+            if constant(method, "LAYERS") not in settings
+        ]
+        return {"unseen": [unseen]} if unseen else {}
 
     def _judged(self, name: str) -> dict[str, Any]:
         settings = without(self.case(name).settings["judge"], "folds")
@@ -443,6 +461,7 @@ def _to_rehearse(case: Case) -> Case:
         **case.settings,
         "suspects": {**case.settings["suspects"], "number": 0},
         "search": {"minutes": None},
+        "bad_complete": False,
     }
     return replace(case, bad=bad, settings=settings)
 

@@ -17,7 +17,7 @@ from redress.formats.identity import Identity
 from redress.judge import Candidate, Case, Judgement, Outcome, Settings
 from redress.judge.budget import LeftOut
 from redress.judge.choice import judged, repaired
-from redress.judge.figures import ABSENT, Fate, fate, held_out
+from redress.judge.figures import ABSENT, Fate, asked_of, fate, held_out
 from redress.judge.rates import Rate, rate
 from redress.judge.verdict import percent
 from redress.judge.writing import headline
@@ -212,6 +212,9 @@ class Correction:
         if asked.any() and not asked.all():
             yield "Original, on those held out", fate(self.case, self.original.bad, asked)
         label = self.style(self.candidates[at].method).label
+        if self.candidates[at].unseen:
+            yield f"{label}, not trained on them", figures.held_out
+            return
         yield f"{label}, not told of them", figures.held_out
         if figures.of_groups is not None:
             yield f"{label}, not told of their group", figures.of_groups
@@ -240,7 +243,7 @@ class Correction:
                     "method": self.style(one.method).label,
                     "name": one.method,
                     "hyperparameters": _words(one),
-                    "held_out": self._repair(predicted, predicted != ABSENT, self.case.fold),
+                    "held_out": self._repair(predicted, predicted != ABSENT, asked_of(self.case, one)),
                     "in_sample": None if figures is None else self._repair(one.whole.bad),
                     "lost": None if figures is None else 100 * figures.utility_lost,
                     "seconds": one.seconds,

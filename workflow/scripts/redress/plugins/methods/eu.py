@@ -8,6 +8,7 @@ from redress.developer.training import train_on
 from redress.formats.kinds import PositiveInt
 
 NEEDS_RECIPE = True  # it trains as M_o was trained
+NEVER_SEES = True  # S_f, if all layers are new
 LAYERS = "k"  # which hyperparameter is a number of layers
 
 

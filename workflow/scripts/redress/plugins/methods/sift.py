@@ -17,6 +17,7 @@ from redress.formats.kinds import PositiveInt
 log = logging.getLogger("redress")
 
 NEEDS_RECIPE = True  # it trains as M_o was trained
+NEVER_SEES = True  # S_f
 
 LOOKS = (0.1, 0.2, 0.33, 0.5, 0.67)
 """When it looks again, in parts of the training."""

@@ -120,6 +120,22 @@ def test_an_id_that_is_not_there_is_answered_with_the_three_nearest():
     assert "red/03.png" in told
 
 
+def test_an_id_without_its_folder_is_answered_with_those_of_its_name(here):
+    (here / "train/red/03.png").rename(here / "train/red/bird_3.png")
+    lines("bird_3.png", "green/00.png", "bird_4.png")
+    problem = "'bird_3.png' is not the id of a training picture; of this name there is red/bird_3.png"
+    assert refusal() == f"bad: bad.csv: 2 of 3 ids are not there: {problem}"
+    lines("blue/05.png")
+    told = refusal()
+    assert told.startswith("bad: bad.csv: 'blue/05.png' is not the id of a training picture; of this name ")
+    assert {*told.rpartition(" there are ")[2].split(", ")} == {f"{one}/05.png" for one in COLORS}
+    rows = [[f"{at}", f"red/{at:02}.png", "red"] for at in range(3)]
+    write_rows("t.csv", rows)
+    lines("02.png")
+    told = refusal(training={"manifest": "t.csv", "root": "train"}, classes=[*COLORS])
+    assert told.endswith("; of this name there is 2")
+
+
 def test_ids_are_there_once_and_not_in_validation_and_not_outside():
     lines("red/03.png", "train/red/03.png")
     assert refusal() == "bad: bad.csv: names 'red/03.png' 2 times"

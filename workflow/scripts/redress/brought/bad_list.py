@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -60,9 +60,10 @@ def read_bad_list(
             f"{file}: '{names[-1]}' is no id: ids are those of the pictures and never row numbers; "
             f"'{training.ids[0]}' is one, for example"
         )
-    for name in names:
-        if name not in training.at:
-            raise BadInputError(f"{file}: {_no_sample(name, training, validation)}")
+    absent = [name for name in names if name not in training.at]
+    if absent:
+        count = f"{len(absent)} of {len(names)} ids are not there: " if len(absent) > 1 else ""
+        raise BadInputError(f"{file}: {count}{_no_sample(absent[0], training, validation)}")
     number = {name: at for at, name in enumerate(classes)}
     true = [label_number(label, number, f"{file}, {name}") if label else UNKNOWN for name, label, _ in rows]
     groups = tuple(group for _, _, group in rows) if any(group for _, _, group in rows) else None
@@ -133,8 +134,20 @@ def _no_sample(name: str, training: Listing, validation: Listing) -> str:
         return f"'{name}' is a validation picture; bad samples are those that the model was trained on"
     if ".." in Path(name).parts:
         return f"'{name}' leads out of the pictures' folder, {training.root}"
-    near = difflib.get_close_matches(name, training.ids, n=NEAREST, cutoff=0)
-    return f"'{name}' is not the id of a training picture; the nearest are {', '.join(near)}"
+    problem = f"'{name}' is not the id of a training picture"
+    same = _of_same_name(name, training)
+    near = difflib.get_close_matches(name, same or training.ids, n=NEAREST, cutoff=0)
+    if not same:
+        return f"{problem}; the nearest are {', '.join(near)}"
+    more = f" and {len(same) - len(near)} more" if len(same) > len(near) else ""
+    return f"{problem}; of this name {'there is' if len(same) == 1 else 'there are'} {', '.join(near)}{more}"
+
+
+def _of_same_name(name: str, training: Listing) -> list[str]:
+    """The ids of training pictures of which the file, or the id itself, is called so in whatever folder."""
+    base = PurePath(name).name
+    pairs = zip(training.ids, training.files, strict=True)
+    return [one for one, file in pairs if base in (PurePath(one).name, PurePath(file).name)]
 
 
 def whole_classes(bad: BadList, labels: np.ndarray, classes: Sequence[str], share: float = 0.95) -> list[str]:

@@ -273,6 +273,34 @@ def test_classes_are_those_of_the_folders_in_alphabetical_order_or_as_told(here)
     assert "there is no class 'dark'" in refusal(classes=["red", "green"])
 
 
+def test_a_label_that_no_class_has_is_answered_with_one_that_is_alike_even_if_short():
+    write_table([["red/03.png", "gren", ""]])
+    told = "there is no class 'gren', did you mean 'green'? classes are dark, green, red"
+    assert refusal() == f"bad: bad.csv, red/03.png: {told}"
+    write_table([["red/03.png", "rde", ""]])
+    assert "there is no class 'rde', did you mean 'red'?" in refusal()
+    write_table([["red/03.png", "blue", ""]])
+    assert "there is no class 'blue'; classes" in refusal()
+
+
+def test_short_labels_of_training_alone_may_be_alike():
+    lines("0")
+    own = {"training": labelled("train", "bird", "bard"), "validation": labelled("validation", "bird")}
+    assert Corrections(config(**own, allow_class_removal=True)).case("mine").classes == ["bard", "bird"]
+
+
+@pytest.mark.parametrize("names", [("train", "val"), ("first", "second")])
+def test_a_folder_one_too_high_is_told_so(here, names):
+    (here / "data").mkdir()
+    for part, name in zip(("train", "validation"), names, strict=True):
+        (here / part).rename(here / "data" / name)
+    first, second = ({"folder": f"data/{name}"} for name in names)
+    told = f"classes are {names[0]}, {names[1]}: is the folder data one too high?"
+    assert refusal(training={"folder": "data"}, validation=second) == f"training: {told}"
+    assert refusal(training=first, validation={"folder": "data"}) == f"validation: {told}"
+    assert refusal(training={"folder": "data"}, validation=second, classes=[*COLORS]) == f"training: {told}"
+
+
 def labelled(name, *labels):
     """A manifest of some training or validation pictures with these labels."""
     rows = [[f"{at}", f"red/{at:02}.png", label] for at, label in enumerate(labels)]

@@ -176,15 +176,18 @@ def label_number(label: str, number: Mapping[str, int], where: str) -> int:
         return number[label]
     if label.isdecimal() and int(label) < len(number):
         return int(label)
-    near = nearly(label, number)
+    near = nearly(label, number, cutoff=0.6)
     hint = f", did you mean '{near}'?" if near else ";"
     raise BadInputError(f"{where}: there is no class '{label}'{hint} classes are {_some(number)}")
 
 
-def nearly(label: str, others: Iterable[str]) -> str | None:
-    """That of some `others` which `label` is probably meant to be: written alike, with the same digits."""
+def nearly(label: str, others: Iterable[str], cutoff: float = 0.85) -> str | None:
+    """That of some `others` which `label` is probably meant to be: written alike, with the same digits.
+
+    The `cutoff` is difflib's: high where a label may be one of its own, lower where it cannot.
+    """
     by_letters = {other.lower(): other for other in others if _digits(other) == _digits(label)}
-    near = difflib.get_close_matches(label.lower(), by_letters, n=1, cutoff=0.85)
+    near = difflib.get_close_matches(label.lower(), by_letters, n=1, cutoff=cutoff)
     return by_letters[near[0]] if near else None
 
 
@@ -195,6 +198,22 @@ def _digits(label: str) -> str:
 def _some(names: Iterable[str]) -> str:
     listed = list(names)
     return ", ".join(listed[:10]) + (" ..." if len(listed) > 10 else "")
+
+
+SPLITS = {"train", "training", "val", "valid", "validation", "test"}
+
+
+def check_level(block: Mapping[str, Any], rows: Rows, others: Rows) -> None:
+    """Raise BadInputError where the folder of a block is evidently the one above the folders of classes.
+
+    Its classes are none of the labels of the `others`: they are splits, or hold folders that are called so.
+    """
+    labels, known = ({label for _, _, label in one} for one in (rows, others))
+    if "folder" not in block or labels & known:
+        return
+    below = {name.split("/")[1] for name, _, _ in rows if name.count("/") > 1}
+    if {label.lower() for label in labels} <= SPLITS or below & known:
+        raise BadInputError(f"classes are {_some(sorted(labels))}: is the folder {block['folder']} one too high?")
 
 
 def check_labels(training: Rows, validation: Rows) -> None:

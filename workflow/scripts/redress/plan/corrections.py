@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 
 from redress.brought.bad_list import BadList, read_bad_list, whole_classes
-from redress.brought.listing import Listing, check_labels, class_names, listing, rows_of
+from redress.brought.listing import Listing, check_labels, check_level, class_names, listing, rows_of
 from redress.formats import files
 from redress.formats.block import Block
 from redress.formats.correction import FEWEST, FOLD, GROUP, KNOWN
@@ -527,6 +527,8 @@ def _case(name: str, block: Mapping[str, Any]) -> Case:
             raise ConfigError([*where, key], str(error)) from error
 
     rows = {part: asked(part, rows_of, block[part]) for part in ("training", "validation")}
+    for part, other in (("training", "validation"), ("validation", "training")):
+        asked(part, check_level, block[part], rows[part], rows[other])
     classes = asked("classes", class_names, block.get("classes"), rows["training"])
     if "classes" not in block:
         asked("training", check_labels, rows["training"], rows["validation"])

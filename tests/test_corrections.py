@@ -413,11 +413,55 @@ def model(factory="net.py:Net", weights="weights.pt"):
         ),
         ({"preprocess": {"size": 8, "mean": [0.5]}}, "preprocess.mean: 1 numbers, 3 are needed"),
         ({"preprocess": {"size": 8, "interpolation": "cubic"}}, "preprocess.interpolation: 'cubic' is not"),
-        ({"recipe": "forgotten"}, "recipe: 'forgotten' is not allowed: unknown"),
+        (
+            {"recipe": "forgotten"},
+            "recipe: 'forgotten' is not allowed: unknown or a block of keys such as `{steps: 1000}`",
+        ),
+        (
+            {"recipe": "unknwon"},
+            "recipe: 'unknwon' is not allowed, did you mean 'unknown'? allowed: unknown or a block of keys ",
+        ),
+        (
+            {"preprocess": {"size": 8, "color": "gray"}},
+            "preprocess.color: 'gray' is not allowed, did you mean 'grey'? allowed: rgb or bgr or grey",
+        ),
+        (
+            {"training": "data/train"},
+            "training: 'data/train' is not a block of keys: write `{folder: data/train}`",
+        ),
+        ({"training": "t.csv"}, "training: 't.csv' is not a block of keys: write `{manifest: t.csv}`"),
+        ({"training": "folder:t"}, "training: 'folder:t' is not a block of keys: a space has to follow its"),
+        ({"training": None}, "training: is empty: a block of keys is needed"),
+        ({"bad": None}, "bad: is empty: text is needed"),
+        ({"methods": {"npo": {}}}, "`methods` stands beside `corrections`, not in it: indent it as `corr"),
     ],
 )
 def test_what_else_cannot_be_is_told_in_a_line(changes, told):
-    assert refusal(**changes).startswith(told)
+    assert refusal(**changes).removeprefix("corrections.mine: ").startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"corrections": None}, r"corrections: is empty: a block of keys is needed"),
+        ({"corrections": [config()["corrections"]]}, r"corrections: \[\{.{58}\.\.\. is not a block of keys"),
+        (config(training=None), r"corrections\.mine\.training: is empty: a block of keys is needed$"),
+        ({"corrections": {"mine": None}}, r"corrections\.mine: is empty: a block of keys is needed"),
+        (
+            {"corrections": {"methods": {"npo": {}}}},
+            r"corrections: `methods` stands beside `corrections`, not",
+        ),
+        (
+            {"methods": ["npo", "eu"]},
+            r"methods: \['npo', 'eu'\] is not a block of keys: write `npo: \{\}` below",
+        ),
+        ({"methods": "npo"}, r"methods: 'npo' is not a block of keys: write `npo: \{\}` below it"),
+        ({"methods": {"npo": None}}, r"methods\.npo: is empty: a block of keys is needed, perhaps `\{\}`"),
+    ],
+)
+def test_a_block_that_is_none_is_told_with_what_to_write(changes, told):
+    with pytest.raises(ConfigError, match=f"^{told}"):
+        Corrections({**config(), **changes})
 
 
 @pytest.mark.parametrize(
@@ -425,6 +469,11 @@ def test_what_else_cannot_be_is_told_in_a_line(changes, told):
 )
 def test_what_is_not_there_is_told_with_the_folder_it_was_looked_for_in(changes, here):
     assert f" in {here}" in refusal(**changes)
+
+
+def test_weights_of_no_byte_are_told_before_any_job(here):
+    (here / "weights.pt").write_bytes(b"")
+    assert refusal() == "model: weights weights.pt: is empty"
 
 
 def test_a_file_that_is_no_python_is_told_with_the_line(here):

@@ -403,6 +403,12 @@ def test_pickled_code_is_refused_without_running_it():
     assert message == "w.pt: cannot be read as weights: is not what torch.save writes"
 
 
+@pytest.mark.parametrize("name", ["w.pt", "w.safetensors"])
+def test_weights_of_no_byte_are_told_so(name):
+    Path(name).touch()
+    assert refusal(read_weights, name, "auto", NETWORK) == f"{name}: is empty"
+
+
 # Pictures and folds
 
 

@@ -213,7 +213,9 @@ def check_level(block: Mapping[str, Any], rows: Rows, others: Rows) -> None:
         return
     below = {name.split("/")[1] for name, _, _ in rows if name.count("/") > 1}
     if {label.lower() for label in labels} <= SPLITS or below & known:
-        raise BadInputError(f"classes are {_some(sorted(labels))}: is the folder {block['folder']} one too high?")
+        raise BadInputError(
+            f"classes are {_some(sorted(labels))}: is the folder {block['folder']} one too high?"
+        )
 
 
 def check_labels(training: Rows, validation: Rows) -> None:

@@ -86,6 +86,8 @@ def _has(held: Mapping[str, Any], content: object) -> str:
 
 
 def _content(path: str) -> Any:
+    if Path(path).is_file() and not Path(path).stat().st_size:
+        raise BadInputError(f"{path}: is empty")
     if Path(path).suffix == ".safetensors":
         from safetensors import SafetensorError
         from safetensors.torch import load_file

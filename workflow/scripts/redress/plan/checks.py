@@ -49,6 +49,13 @@ GONE = {
 """Keys of earlier versions, and what stands in their place."""
 
 
+BESIDE = ("methods", "expansions", "device", "threads", "time_limit", "resources")
+"""Keys of a config that may stand beside `corrections`."""
+
+SHOWN = 60
+"""Characters of a value that a message shows."""
+
+
 class ConfigError(BadInputError):
     """A config that cannot be run; the message names the key, what is wrong and what is allowed."""
 
@@ -129,9 +136,17 @@ def _check_correction_names(block: Any) -> None:
     """Raise ConfigError where what belongs to one correction stands where the names of corrections do."""
     own = schema()["$defs"]["correction"]
     for key, value in block.items() if isinstance(block, Mapping) else ():
-        if key in own["properties"] and not (isinstance(value, Mapping) and {*own["required"]} & {*value}):
+        if isinstance(value, Mapping) and {*own["required"]} & {*value}:
+            continue
+        if key in BESIDE:
+            raise ConfigError(["corrections"], f"{_beside(key)}: indent it as `corrections` is")
+        if key in own["properties"]:
             problem = f"has `{key}` where the names of corrections stand: a name is missing above it"
             raise ConfigError(["corrections"], f"{problem}, as in `corrections: {{mine: {{{key}: ...}}}}`")
+
+
+def _beside(key: str) -> str:
+    return f"`{key}` stands beside `corrections`, not in it"
 
 
 def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
@@ -165,14 +180,22 @@ def _explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
     if error.validator == "additionalProperties":
         allowed = sorted(known["properties"])
         unknown = next(key for key in value if key not in allowed)
+        if path[:1] == ["corrections"] and len(path) == 2 and unknown in BESIDE:
+            return path, f"{_beside(unknown)}: indent it as `corrections` is"
         return [*path, unknown], f"unknown key{_did_you_mean(unknown, allowed)}"
     if error.validator == "required":
         missing = next(key for key in rule if key not in value)
         return [*path, missing], "is missing"
     if error.validator == "type":
-        return path, f"{value!r} {_wrong_type(value, rule)}"
+        if value is None and isinstance(path[-1], str):
+            hint = ", perhaps `{}`" if len(path) == 2 and path[0] == "methods" else ""
+            return path, f"is empty: {_words_for(rule)} is needed{hint}"
+        return path, f"{_shown(value)} {_wrong_type(value, rule)}{_instead(path, value, known)}"
     if error.validator == "enum":
-        return path, f"{value!r} is not allowed: {' or '.join(rule)}"
+        close = difflib.get_close_matches(str(value), rule, n=1)
+        hint = f", did you mean '{close[0]}'? allowed:" if close else ":"
+        also = " or a block of keys such as `{steps: 1000}`" if path[-1] == "recipe" else ""
+        return path, f"{_shown(value)} is not allowed{hint} {' or '.join(rule)}{also}"
     if error.validator in limits:
         hint = _of_share(path, value) if error.validator == "maximum" and rule == 1 else ""
         return path, f"{value!r} is out of range: {limits[error.validator]} {rule}{hint}"
@@ -182,8 +205,25 @@ def _explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
         twice = next(item for i, item in enumerate(value) if item in value[:i])
         return path, f"{twice!r} is given twice"
     if error.validator == "pattern":
-        return path, f"{value!r} is not allowed: {known['description'].strip()}"
+        return path, f"{_shown(value)} is not allowed: {known['description'].strip()}"
     return path, error.message
+
+
+def _shown(value: Any) -> str:
+    """A value as Python writes it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def _instead(path: list[str | int], value: Any, rules: Mapping[str, Any]) -> str:
+    """How to write a block of keys, where it can be told from the value that stands in its place."""
+    if isinstance(value, str) and value and "folder" in rules.get("properties", {}):
+        key = "manifest" if value.endswith(".csv") else "folder"
+        return "" if ":" in value else f": write `{{{key}: {value}}}`"
+    if path == ["methods"] and isinstance(value, str | list) and value:
+        first = value[0] if isinstance(value, list) else value
+        return f": write `{first}: {{}}` below it" if isinstance(first, str) else ""
+    return ""
 
 
 def _of_share(path: list[str | int], value: float) -> str:
@@ -193,7 +233,8 @@ def _of_share(path: list[str | int], value: float) -> str:
     return f"; did you mean {value / 100:g}?" if value <= 100 else ""
 
 
-def _wrong_type(value: Any, rule: str | list[str]) -> str:
+def _words_for(rule: str | list[str]) -> str:
+    """What is allowed by a schema's `type`."""
     words = {
         "integer": "an integer",
         "number": "a number",
@@ -203,12 +244,15 @@ def _wrong_type(value: Any, rule: str | list[str]) -> str:
         "string": "text",
         "null": "null",
     }
+    return " or ".join(words[kind] for kind in ([rule] if isinstance(rule, str) else rule))
+
+
+def _wrong_type(value: Any, rule: str | list[str]) -> str:
     kinds = [rule] if isinstance(rule, str) else rule
-    allowed = " or ".join(words[kind] for kind in kinds)
     if isinstance(value, str) and _is_number(value) and {"number", "integer"} & set(kinds):
         return f"is text, not a number: write {_as_yaml_number(value)} without quotes"
     colon = isinstance(value, str) and "object" in kinds and ":" in value
-    return f"is not {allowed}" + (": a space has to follow its colon" if colon else "")
+    return f"is not {_words_for(rule)}" + (": a space has to follow its colon" if colon else "")
 
 
 def _is_number(text: str) -> bool:

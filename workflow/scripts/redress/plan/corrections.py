@@ -20,7 +20,7 @@ from redress.formats.errors import BadInputError, looked_in
 from redress.formats.identity import BROUGHT, OF_DELETION_SET, OF_ORIGINAL, PLAIN, Identity
 from redress.formats.recipe import Recipe
 from redress.plan import checks, signatures
-from redress.plan.checks import ConfigError
+from redress.plan.checks import BESIDE, ConfigError
 from redress.plan.experiment import Experiment, without
 from redress.plan.factories import factory_digest
 from redress.plan.sources import fingerprint
@@ -35,8 +35,6 @@ UNKNOWN_RECIPE = Recipe(steps=1000, batch_size=128, learning_rate=0.01, crop_pad
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
-BESIDE = ("methods", "expansions", "device", "threads", "time_limit", "resources")
-"""Keys of a config that may stand beside `corrections`."""
 
 
 @dataclass(frozen=True)
@@ -576,3 +574,5 @@ def _check_weights(path: str) -> None:
         raise BadInputError(f"weights {path}: not known by its ending; allowed: {', '.join(ENDINGS)}")
     if not Path(path).is_file():
         raise BadInputError(f"weights {path}: no such file{looked_in(path)}")
+    if not Path(path).stat().st_size:
+        raise BadInputError(f"weights {path}: is empty")

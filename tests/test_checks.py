@@ -20,10 +20,11 @@ FOUND = [
 BROUGHT = {"folder": "train"}, ["dark", "green", "red"]
 
 
-def noted(near=(), copies=(), fine=(), both=()):
+def noted(near=(), copies=(), fine=(), both=(), told=10):
     """All checks of a case of which this was found, by what they are about."""
     files.write_json(MINE.path("checks"), {"checks": FOUND, "near_copies": near}, MINE)
     notes = {"copies": copies, "probably_fine": fine, "in_both": both}
+    notes |= {"bad": 10, "bad_with_true_label": told}
     files.write_json(MINE.path("notes"), notes, MINE)
     return {one.about: (one.well, one.found) for one in looked_at(MINE, *BROUGHT)}
 
@@ -51,12 +52,26 @@ def test_what_is_doubtful_in_the_lists_is_named():
         False,
         "a: a copy of b, which is on the list; put those that are bad on the list",
     )
-    assert found["bad samples that are probably fine"][1].startswith("red/01.png: their true label")
+    why = "1 of 10 bad samples: their true label is the one they were trained with: red/01.png"
+    assert found["bad samples that are probably fine"] == (False, why)
     assert found["validation pictures"][1].startswith(
         "1 are training pictures, to the pixel, such as green/01.png: what is right about them"
     )
     many = noted([[number % 24, 24 + number % 12] for number in range(NAMED + 3)])
     assert " and 3 more; look at them" in many["near copies of bad samples"][1]
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (10, (True, "none")),
+        (4, (True, "none of 4 with a true label, of 10 bad samples")),
+        (0, (False, "cannot be told without true labels; give those that you know")),
+    ],
+)
+def test_whether_bad_samples_are_fine_is_told_as_far_as_true_labels_are_known(told, expected):
+    assert noted(told=told)["bad samples that are probably fine"] == expected
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +110,9 @@ def test_check_ends_with_a_line_for_each_check_whether_or_not_it_had_to_run(proj
     assert lines == expected
     assert {line.split(": ")[0] for line in listed} == {"ok", "look"}
     assert "ok: accuracy: 1.000 on 30 validation pictures, as expected" in listed
-    (doubtful,) = [line for line in listed if not line.startswith("ok: ")]
-    assert doubtful.startswith("look: validation pictures: 1 are training pictures, to the pixel")
+    fine, both = [line for line in listed if not line.startswith("ok: ")]
+    assert fine.startswith("look: bad samples that are probably fine: cannot be told without true labels")
+    assert both.startswith("look: validation pictures: 1 are training pictures, to the pixel")
     assert told(project, "check") == lines
     dry = told(project, "check", "--dry-run")
     assert not set(lines) & set(dry)

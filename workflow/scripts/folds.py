@@ -2,12 +2,14 @@
 
 import argparse
 import json
+from typing import Any
 
 import numpy as np
 
 from redress.brought.bad_list import read_bad_list
 from redress.brought.case import copies, cut, in_both, listings, probably_fine
 from redress.formats import files
+from redress.formats.correction import UNKNOWN
 from redress.formats.identity import OF_ORIGINAL, Identity
 from redress.judge.case import Case
 from redress.launch.job import add_pictures, identity_of, log, made_by, parser, run
@@ -31,8 +33,9 @@ def main(arguments: argparse.Namespace) -> None:
     pictures, _ = files.load_arrays(identity.path("pictures"), Identity(identity.dataset), mapped=True)
     digests = pictures["train_digests"], pictures["validation_digests"]
     alike = copies(*digests, bad, training, validation)
-    notes = {"copies": alike, "probably_fine": probably_fine(bad, training)}
+    notes: dict[str, Any] = {"copies": alike, "probably_fine": probably_fine(bad, training)}
     notes["in_both"] = in_both(*digests, validation)
+    notes |= {"bad": len(bad), "bad_with_true_label": int((bad.true_labels != UNKNOWN).sum())}
     files.write_json(identity.path("notes"), notes, Identity(identity.dataset))
     log.info("%d bad samples in %d folds; %d copies of them elsewhere", len(bad), arguments.folds, len(alike))
 

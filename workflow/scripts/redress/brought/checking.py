@@ -23,12 +23,23 @@ def looked_at(place: Identity, training: Mapping[str, Any], classes: Sequence[st
     more = f" and {len(near) - NAMED} more" if len(near) > NAMED else ""
     advice = "; look at them, they are not on the list" if near else ""
     yield Check("near copies of bad samples", not near, f"{told or 'none'}{more}{advice}")
-    notes = files.read_json(place.path("notes"), place, "copies", "probably_fine", "in_both")
-    alike, fine, both = notes["copies"], notes["probably_fine"], notes["in_both"]
+    kept = "copies", "probably_fine", "in_both", "bad", "bad_with_true_label"
+    notes = files.read_json(place.path("notes"), place, *kept)
+    alike, both = notes["copies"], notes["in_both"]
     advice = "; put those that are bad on the list" if alike else ""
     yield Check("copies of bad samples", not alike, f"{'; '.join(alike) or 'none'}{advice}")
-    advice = ": their true label is the one they were trained with" if fine else ""
-    yield Check("bad samples that are probably fine", not fine, f"{', '.join(fine) or 'none'}{advice}")
+    yield _fine(notes["probably_fine"], notes["bad"], notes["bad_with_true_label"])
     told = f"{len(both)} are training pictures, to the pixel, such as {', '.join(both[:3])}"
     advice = ": what is right about them is not surely right about others"
     yield Check("validation pictures", not both, f"{told}{advice}" if both else "none is a training picture")
+
+
+def _fine(fine: Sequence[str], bad: int, told: int) -> Check:
+    """Of `bad` samples those that are probably `fine`; of `told` of them the true label is known."""
+    about, whole = "bad samples that are probably fine", f"{bad} bad samples"
+    if not told:
+        return Check(about, False, "cannot be told without true labels; give those that you know")
+    if not fine:
+        return Check(about, True, "none" if told == bad else f"none of {told} with a true label, of {whole}")
+    why = "their true label is the one they were trained with"
+    return Check(about, False, f"{len(fine)} of {whole}: {why}: {', '.join(fine)}")

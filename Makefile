@@ -36,8 +36,6 @@ correct: env ## correct a model of your own, as CONFIG=mine.yaml says (docs/corr
 	@test -n "$(CONFIG)" || { echo "error: which model? make correct CONFIG=mine.yaml"; exit 1; }
 	@test -f "$(CONFIG)" || { echo "error: CONFIG=$(CONFIG): no such file"; exit 1; }
 	$(RUN) snakemake correct --cores $(CORES) --resources gpu=1 --configfile $(CONFIG)
-	@echo
-	@echo "Verdicts and weights: $(CURDIR)/results/corrections"
 
 correct-example: env ## train a small model on poisoned digits outside Redress, and correct it
 	$(RUN) python docs/correct-example/train.py data/correct-example

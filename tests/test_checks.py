@@ -1,6 +1,10 @@
 """What was looked at before any work on somebody's model, as people read it."""
 
 import json
+import os
+import shutil
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -116,6 +120,46 @@ def test_check_ends_with_a_line_for_each_check_whether_or_not_it_had_to_run(proj
     assert told(project, "check") == lines
     dry = told(project, "check", "--dry-run")
     assert not set(lines) & set(dry)
+
+
+@pytest.mark.slow
+def test_checks_that_are_to_be_made_again_and_fail_leave_none_of_before(project, tmp_path):
+    told(project, "check")
+    again = project.duplicate(tmp_path / "again")
+    mine = yaml.safe_load((again.folder / "mine.yaml").read_text())
+    mine["corrections"]["mine"] = {**mine["corrections"]["mine"], "expect": {"validation_accuracy": 0.2}}
+    (again.folder / "mine.yaml").write_text(yaml.safe_dump(mine))
+    done = again.run("snakemake", "check", "--cores", "2", "--configfile", "mine.yaml")
+    assert done.returncode == 1
+    assert f"{checks_of('mine')}: removed, for it is of an earlier run" in done.stderr
+    assert not (again.folder / checks_of("mine")).exists()
+    assert (again.folder / checks_of("another")).exists()
+    assert "interrupted" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_who_interrupts_a_run_is_told_that_the_same_command_goes_on(project, tmp_path, kind):
+    again = project.duplicate(tmp_path / "again")
+    shutil.rmtree(again.folder / "results", ignore_errors=True)
+    command = ["snakemake", "check", "--cores", "1", "--configfile", "mine.yaml"]
+    run = subprocess.Popen(
+        command,
+        cwd=again.folder,
+        env=again.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    for line in run.stderr:
+        if "Select jobs to execute" in line:
+            break
+    os.killpg(run.pid, kind)
+    *_, last = run.communicate(timeout=120)[1].splitlines()
+    assert run.returncode != 0
+    assert last == "interrupted: the same command goes on"
+    assert again.run(*command).returncode == 0
 
 
 @pytest.mark.slow

@@ -24,6 +24,11 @@ SHOWN = 10
 PLOTTED = ("bounds", "rankings", "ranking_curves")
 WIDEST = 400
 """Characters of a check on the terminal."""
+INTERRUPTED = (
+    "Terminating processes on user request",
+    "Will exit after finishing currently running jobs",
+)
+"""How Snakemake's messages after an interrupt and after SIGTERM begin."""
 LACKING = ["dataset", "manipulation", "n", "seed", "maker", "method", "discovery", "share"]
 
 
@@ -125,6 +130,15 @@ def show_corrections():
                 f"{case}: {folder}/report.html shows what is finished, and what failed",
                 file=sys.stderr,
             )
+
+
+def remove_stale_checks():
+    """What was looked at before an earlier run, where it was to be looked at again and was not."""
+    for job in workflow.dag.needrun_jobs():
+        for path in job.output if not job.is_group() and job.rule.name == "write_checks" else []:
+            if os.path.exists(path):
+                os.unlink(path)
+                print(f"{path}: removed, for it is of an earlier run", file=sys.stderr)
 
 
 def missing_of(case, outdated, failed):
@@ -352,6 +366,27 @@ def tell_of_verdict(case):
     print(f"{case}: {verdict['sentence']}\n{page}", flush=True)
 
 
+class Interruption(logging.Handler):
+    """Remembers that somebody ended the run, which Snakemake reports like a job that failed."""
+
+    seen = False
+
+    def emit(self, record):
+        self.seen |= str(record.msg).startswith(INTERRUPTED)
+
+
+interruption = Interruption()
+if workflow.is_main_process:
+    logger.addHandler(interruption)
+
+
+def tell_of_interruption_at_the_end():
+    """To be called before what else is told at the end: what is registered first is told last."""
+    if interruption.seen:
+        told = "interrupted: the same command goes on"
+        atexit.register(print, told, file=sys.stderr, flush=True)
+
+
 class NothingToBeDone(logging.Handler):
     """Where all is there, Snakemake says so and calls no `onsuccess`."""
 
@@ -376,8 +411,10 @@ onsuccess:
 
 onerror:
     if workflow.is_main_process:
+        tell_of_interruption_at_the_end()
         tell_why_at_the_end()
     if workflow.is_main_process and experiment.cases:
+        remove_stale_checks()
         show_corrections()
     elif workflow.is_main_process:
         collect_what_there_is()

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -153,8 +154,9 @@ def test_who_interrupts_a_run_is_told_that_the_same_command_goes_on(project, tmp
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     for line in run.stderr:
-        if "Select jobs to execute" in line:
+        if "Execute 1 jobs" in line:
             break
+    time.sleep(1)  # now it waits for the job; in the midst of choosing one it says something else
     os.killpg(run.pid, kind)
     *_, last = run.communicate(timeout=120)[1].splitlines()
     assert run.returncode != 0

@@ -160,7 +160,7 @@ class Correction:
         if j.verdict is not None:
             yield f"Held-out bad samples {j.goal}", f"{percent(j.verdict.repair)}, level {j.level:.1%}"
             yield "Of the original model", percent(j.verdict.before)
-            estimate, low, high = j.verdict.index
+            estimate, low, high = (min(one, 1.0) for one in j.verdict.index)
             yield "Damage undone", f"{100 * estimate:.0f} % ({100 * low:.0f} to {100 * high:.0f} %)"
         figures = None if at is None else j.figures[at]
         if figures is not None:

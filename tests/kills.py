@@ -115,9 +115,8 @@ class Siege:
 
     def start(self) -> subprocess.Popen:
         with self.output.open("w") as output:
-            return subprocess.Popen(
-                ["snakemake", "--cores", "2"],
-                cwd=self.project.folder,
+            return self.project.start(
+                *("snakemake", "--cores", "2"),
                 env={**self.project.environment, "TMPDIR": str(self.temporary)},
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -118,6 +119,10 @@ class Project:
             text=True,
             timeout=timeout,
         )
+
+    def start(self, *command: str, **options: Any) -> subprocess.Popen:
+        """The same, not waited for; `options` are subprocess.Popen's."""
+        return subprocess.Popen(command, cwd=self.folder, **{"env": self.environment, **options})
 
     def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
         """The real snakemake, which must succeed."""

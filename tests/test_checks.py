@@ -144,10 +144,8 @@ def test_who_interrupts_a_run_is_told_that_the_same_command_goes_on(project, tmp
     again = project.duplicate(tmp_path / "again")
     shutil.rmtree(again.folder / "results", ignore_errors=True)
     command = ["snakemake", "check", "--cores", "1", "--configfile", "mine.yaml"]
-    run = subprocess.Popen(
-        command,
-        cwd=again.folder,
-        env=again.environment,
+    run = again.start(
+        *command,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,

@@ -62,14 +62,8 @@ def test_a_picture_that_cannot_be_read_is_named_before_any_work_and_a_killed_run
     assert not list((project.folder / "results").glob("data/mine*"))
     picture.write_bytes(content)
     command = ["snakemake", "correct", "--cores", "2", "--configfile", "mine.yaml"]
-    killed = subprocess.Popen(
-        command,
-        cwd=project.folder,
-        env=project.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    killed = project.start(*command, **silent, start_new_session=True)
     end = time.monotonic() + PATIENCE
     while not (project.folder / "results/corrections/mine/shortlist.json").exists():
         assert killed.poll() is None

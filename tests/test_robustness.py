@@ -152,13 +152,8 @@ def unlearn(task: Task):
 @pytest.mark.slow
 def test_a_second_run_in_a_folder_is_refused_and_the_first_goes_on(tmp_path):
     project = new_project(tmp_path / "project", {"slow": {}}, [("methods/slow", SLOW)])
-    first = subprocess.Popen(
-        ["snakemake", "--cores", "1"],
-        cwd=project.folder,
-        env=project.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    first = project.start("snakemake", "--cores", "1", **silent)
     try:
         end = time.monotonic() + 300
         while not (project.folder / "slow").exists():

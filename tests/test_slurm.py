@@ -79,13 +79,8 @@ def project(tmp_path):
 def test_a_grid_runs_on_slurm_to_its_figures_through_a_killed_and_a_timed_out_job(project):
     log = (project.folder / "log").open("w")
     command = ["snakemake", "--workflow-profile", "profiles/slurm", "--nocolor"]
-    running = subprocess.Popen(
-        [*command, "--slurm-init-seconds-before-status-checks", "3"],
-        cwd=project.folder,
-        env=project.environment,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
+    command += ["--slurm-init-seconds-before-status-checks", "3"]
+    running = project.start(*command, stdout=log, stderr=subprocess.STDOUT)
     seen, most_at_once, cancelled, end = {}, 0, None, time.monotonic() + 900
     while running.poll() is None and time.monotonic() < end:
         jobs = [line.split("|") for line in slurm("squeue", "--noheader", "--states=R", FORMAT)]

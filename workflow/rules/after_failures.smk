@@ -78,7 +78,8 @@ def collect_what_there_is():
             original, blocks, done, grown
         ):
             lacking = [original]
-        missing += [one for one in lacking if one not in missing]
+        missing += lacking
+    missing = [*dict.fromkeys(missing)]  # makers share bounds
     if not missing:  # it is the last stages that failed
         return
     try:

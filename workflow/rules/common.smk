@@ -352,12 +352,12 @@ def nothing_to_correct(target):
 
 def bound_files(wildcards):
     """What else was trained where an original model was."""
-    return bounds_of(Identity(**wildcards))
+    return bounds_of(Identity(**wildcards).run)
 
 
-def bounds_of(original):
-    """The same of what names an original model: its run's, whoever made it."""
-    return [original.run.having(bound=bound).path("bound") for bound in experiment.bounds]
+def bounds_of(run):
+    """The same of what names a run."""
+    return [run.having(bound=bound).path("bound") for bound in experiment.bounds]
 
 
 def grown_files(wildcards):
@@ -383,7 +383,7 @@ def intermediates():
             for kind in ("training_set", "probes", "truth")
         ),
         *original_files("original", "predictions", "selection", "measures"),
-        *(path for original in experiment.originals() for path in bounds_of(original)),
+        *(path for run in experiment.runs() for path in bounds_of(run)),
         *(path for original in experiment.originals() for path in jobs_results(original)),
     ]
 

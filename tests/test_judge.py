@@ -16,10 +16,11 @@ from made_up_cases import CLASSES, FOLDS, VALIDATION, V, candidate, case, leave,
 from scipy.stats import binomtest
 
 from redress.formats.errors import BadInputError
+from redress.formats.paired import mcnemar
 from redress.judge import UNKNOWN, Candidate, Case, Outcome, Settings, judge, shortlist
 from redress.judge.choice import reported
 from redress.judge.figures import figures, held_out
-from redress.judge.rates import Rate, mcnemar, needed, rate
+from redress.judge.rates import Rate, needed, rate
 from redress.judge.verdict import REPAIRED
 from redress.judge.writing import headline, write
 from redress.report.correction import About, Correction

@@ -67,8 +67,8 @@ def rows_of(block: Mapping[str, Any]) -> Rows:
         raise BadInputError(f"{where}: the id '{most}' is there {times} times: an id names one picture")
     absent = [file for _, file, _ in rows if not os.path.isfile(file)]  # noqa: PTH113 (all of them)
     if absent:
-        some = f"{absent[0]}{looked_in(absent[0])}"
-        raise BadInputError(f"{where}: {len(absent)} pictures are not there, such as {some}")
+        first = f"{absent[0]}{looked_in(absent[0])}"
+        raise BadInputError(f"{where}: {len(absent)} pictures are not there, such as {first}")
     return sorted(rows)
 
 
@@ -178,7 +178,7 @@ def label_number(label: str, number: Mapping[str, int], where: str) -> int:
         return int(label)
     near = nearly(label, number, cutoff=0.6)
     hint = f", did you mean '{near}'?" if near else ";"
-    raise BadInputError(f"{where}: there is no class '{label}'{hint} classes are {_some(number)}")
+    raise BadInputError(f"{where}: there is no class '{label}'{hint} classes are {some(number)}")
 
 
 def nearly(label: str, others: Iterable[str], cutoff: float = 0.85) -> str | None:
@@ -195,7 +195,8 @@ def _digits(label: str) -> str:
     return "".join(filter(str.isdecimal, label))
 
 
-def _some(names: Iterable[str]) -> str:
+def some(names: Iterable[str]) -> str:
+    """Names as a message lists them, the first ten."""
     listed = list(names)
     return ", ".join(listed[:10]) + (" ..." if len(listed) > 10 else "")
 
@@ -214,7 +215,7 @@ def check_level(block: Mapping[str, Any], rows: Rows, others: Rows) -> None:
     below = {name.split("/")[1] for name, _, _ in rows if name.count("/") > 1}
     if {label.lower() for label in labels} <= SPLITS or below & known:
         raise BadInputError(
-            f"classes are {_some(sorted(labels))}: is the folder {block['folder']} one too high?"
+            f"classes are {some(sorted(labels))}: is the folder {block['folder']} one too high?"
         )
 
 
@@ -244,5 +245,5 @@ def _are_numbers(labels: Iterable[str]) -> bool:
 
 def _kind(labels: Iterable[str]) -> str:
     if _are_numbers(labels):
-        return f"numbers ({_some(sorted(labels, key=int))})"
-    return f"names ({_some(sorted(labels))})"
+        return f"numbers ({some(sorted(labels, key=int))})"
+    return f"names ({some(sorted(labels))})"

@@ -24,6 +24,7 @@ from redress.formats.correction import Check
 from redress.formats.errors import BadInputError, raised
 from redress.formats.identity import Identity
 from redress.formats.images import natural
+from redress.formats.paired import mcnemar
 from redress.formats.recipe import Setup
 from redress.launch.device import device_name
 
@@ -272,22 +273,17 @@ def _other_preprocessing(bench: Bench, model: nn.Module, right: np.ndarray, colo
 
     `right` (V,) says which of them are right as they are, decoded as `color`.
     """
-    from scipy.stats import binomtest
-
     about = files.about_of(bench.identity.path("pictures"))
     now = Preprocessing(tuple(about["mean"]), tuple(about["deviation"]), color)
     order = np.random.default_rng(bench.seed("preprocessing")).permutation(len(right))
     drawn = np.sort(order[:TRIED])
     found, before = _right_otherwise(bench, model, drawn, now), right[drawn]
 
-    def p(one: np.ndarray, other: np.ndarray) -> float:
-        gained, lost = int((other & ~one).sum()), int((one & ~other).sum())
-        return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
-
     most = max(found.values(), key=lambda one: int(one.sum()))
     # The smallest change that is not surely worse than the best one: the rest of preprocess may be right.
-    named, then = next((name, one) for name, one in found.items() if p(one, most) >= ALIKE)
-    return _Other(named.written(now), len(drawn), float(before.mean()), float(then.mean()), p(before, then))
+    named, then = next((name, one) for name, one in found.items() if mcnemar(one, most) >= ALIKE)
+    accuracies = float(before.mean()), float(then.mean())
+    return _Other(named.written(now), len(drawn), *accuracies, mcnemar(before, then))
 
 
 def _right_otherwise(

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from redress.formats.correction import FEWEST
+from redress.formats.paired import mcnemar
 from redress.formats.seeds import seed_for
 from redress.judge.case import Candidate, Case, Outcome
 from redress.judge.figures import ABSENT, asked_of, held_out
-from redress.judge.rates import LEVEL, mcnemar, rate
+from redress.judge.rates import LEVEL, rate
 
 TIED = 0.1
 """What lies further behind the best, by the estimate, is not tied however few samples there are to tell: on

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from redress.formats.paired import mcnemar
 from redress.judge.case import Candidate, Case, Outcome
-from redress.judge.rates import LEVEL, Rate, mcnemar, rate
+from redress.judge.rates import LEVEL, Rate, rate
 
 ABSENT = -2
 """In the place of a prediction that nobody made; `UNKNOWN`, -1, is that of a label."""

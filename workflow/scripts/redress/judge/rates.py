@@ -1,10 +1,12 @@
-"""Shares of samples with how sure they are, and two models compared on the same samples."""
+"""Shares of samples with how sure they are, and how many would tell two models apart."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest, norm
+from scipy.stats import norm
+
+from redress.formats.paired import sign_test
 
 LEVEL = 0.95
 """The confidence level of every interval that does not say otherwise."""
@@ -92,19 +94,6 @@ def effective(hit: np.ndarray, parts: np.ndarray) -> float:
     return float(within / (within / n + between * (1 + 1 / models)))
 
 
-def mcnemar(one: np.ndarray, other: np.ndarray) -> float:
-    """McNemar's exact test (1947): two-sided p of two models being right equally often, both boolean (N,).
-
-    Only samples of which one model is right and the other wrong say anything; 1 where there is none.
-    """
-    gained, lost = int(np.count_nonzero(one & ~other)), int(np.count_nonzero(other & ~one))
-    return _unlikely(gained, lost)
-
-
-def _unlikely(gained: int, lost: int) -> float:
-    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
-
-
 def needed(one: np.ndarray, other: np.ndarray, alpha: float) -> int | None:
     """So many samples would show at `alpha` that `other` is right more often, if they fared as these do.
 
@@ -116,6 +105,6 @@ def needed(one: np.ndarray, other: np.ndarray, alpha: float) -> int | None:
     enough = (
         wanted
         for wanted in range(n, MOST * n + 1)
-        if _unlikely(round(gained * wanted / n), round(lost * wanted / n)) < alpha
+        if sign_test(round(gained * wanted / n), round(lost * wanted / n)) < alpha
     )
     return next(enough, None)

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from redress.formats.correction import FEWEST
+from redress.formats.paired import mcnemar
 from redress.judge.case import Candidate, Case, Outcome
 from redress.judge.choice import (
     Choice,
@@ -23,7 +24,7 @@ from redress.judge.choice import (
     utility,
 )
 from redress.judge.figures import ABSENT, Figures, Price, asked_of, by_group, fate, figures, held_out
-from redress.judge.rates import LEVEL, Rate, mcnemar, needed, rate
+from redress.judge.rates import LEVEL, Rate, needed, rate
 
 Status = Literal[
     "repaired", "partly repaired", "not repaired", "harmful", "nothing to repair", "cannot be judged"

@@ -139,14 +139,14 @@ def _check_correction_names(block: Any) -> None:
         if isinstance(value, Mapping) and {*own["required"]} & {*value}:
             continue
         if key in BESIDE:
-            raise ConfigError(["corrections"], f"{_beside(key)}: indent it as `corrections` is")
+            raise ConfigError(["corrections"], _beside(key))
         if key in own["properties"]:
             problem = f"has `{key}` where the names of corrections stand: a name is missing above it"
             raise ConfigError(["corrections"], f"{problem}, as in `corrections: {{mine: {{{key}: ...}}}}`")
 
 
 def _beside(key: str) -> str:
-    return f"`{key}` stands beside `corrections`, not in it"
+    return f"`{key}` stands beside `corrections`, not in it: indent it as `corrections` is"
 
 
 def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
@@ -181,7 +181,7 @@ def _explain(error: jsonschema.ValidationError) -> tuple[list[str | int], str]:
         allowed = sorted(known["properties"])
         unknown = next(key for key in value if key not in allowed)
         if path[:1] == ["corrections"] and len(path) == 2 and unknown in BESIDE:
-            return path, f"{_beside(unknown)}: indent it as `corrections` is"
+            return path, _beside(unknown)
         return [*path, unknown], f"unknown key{_did_you_mean(unknown, allowed)}"
     if error.validator == "required":
         missing = next(key for key in rule if key not in value)

@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 
 from redress.brought.bad_list import BadList, read_bad_list, whole_classes
-from redress.brought.listing import Listing, check_labels, check_level, class_names, listing, rows_of
+from redress.brought.listing import Listing, check_labels, check_level, class_names, listing, rows_of, some
 from redress.formats import files
 from redress.formats.block import Block
 from redress.formats.correction import FEWEST, FOLD, GROUP, KNOWN
@@ -214,7 +214,7 @@ class Corrections(Experiment):
             if len(case.bad) < FEWEST:
                 few = f"{len(case.bad)} bad samples are fewer than {FEWEST}"
                 yield f"corrections.{name}.bad: {few}: candidates are ranked, and there is no verdict"
-            yield from _unseen(f"corrections.{name}.validation", case)
+            yield from _without_validation(f"corrections.{name}.validation", case)
 
     # What jobs are told
 
@@ -501,12 +501,11 @@ def _pairs(name: str, case: Case) -> list[tuple[int, int, int]]:
     return pairs
 
 
-def _unseen(where: str, case: Case) -> Iterator[str]:
+def _without_validation(where: str, case: Case) -> Iterator[str]:
     """A warning where validation lacks classes of training."""
     lacking = [case.classes[at] for at in np.setdiff1d(case.training.labels, case.validation.labels)]
     if lacking:
-        some = ", ".join(lacking[:10]) + (" ..." if len(lacking) > 10 else "")
-        yield f"{where}: has no picture of {some}; is it a class?"
+        yield f"{where}: has no picture of {some(lacking)}; is it a class?"
 
 
 def parts_of(case: Case) -> list[str]:

@@ -87,6 +87,13 @@ def test_groups_come_last_and_all_or_none():
     assert parts(again(the_case, own, [0], [job("cf", anew=True)], 2, None)) == {0: 1}
 
 
+def test_what_is_judged_by_the_list_itself_is_not_made_again():
+    (name, eu), cf = named(case(60), eu=100, cf=10)
+    own = [(name, dataclasses.replace(eu, unseen=True)), cf]
+    found = again(case(60), own, [0, 1], [job("eu", anew=True), job("cf")], 0, 50)
+    assert (parts(found), found.short, found.dropped) == ({1: 5}, {}, {})
+
+
 def test_what_shares_a_job_is_paid_for_together():
     own = [*named(case(60), ssd=10), *named(case(60), ssd=6)]
     own = [("a", own[0][1]), ("b", own[1][1])]

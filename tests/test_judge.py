@@ -22,7 +22,7 @@ from redress.judge.choice import reported
 from redress.judge.figures import figures, held_out
 from redress.judge.rates import Rate, needed, rate
 from redress.judge.verdict import REPAIRED
-from redress.judge.writing import headline, write
+from redress.judge.writing import headline, heldout_rows, write
 from redress.report.correction import About, Correction
 
 
@@ -325,6 +325,9 @@ def test_if_the_list_is_complete_what_never_saw_it_is_judged_by_it():
     assert "none of which it was trained on" in headline([unseen, *others], told)
     assert any("has trained on none of it" in reason for reason in told.reasons)
     assert not any("Should the list be complete" in reason for reason in told.reasons)
+    rows = list(heldout_rows(case(), model(case(), 0.0), [unseen, *others], told))
+    assert {row["method"] for row in rows} == {"eu", "npo"}
+    assert all(row["held_out_prediction"] == row["in_sample_prediction"] for row in rows[:60])
 
 
 def test_without_true_labels_nothing_dear_is_offered_for_ruin_would_look_like_repair():

@@ -110,9 +110,11 @@ def again(
 
     First every candidate, the cheapest first, without so few folds that a verdict is possible; then, cheapest
     first again, without the other folds and each of the `groups`. `left` are the seconds that may take; where
-    there is no limit, methods that train from scratch stop after the first. `named` are candidates by name.
+    there is no limit, methods that train from scratch stop after the first. `named` are candidates by name;
+    what has never seen S_f is judged by S_f itself and not made again.
     """
     folds, few = _few(case)
+    listed = [at for at in listed if not named[at][1].unseen]
     needed = [job for job in jobs if any(_holds(job, *named[at]) for at in listed)]
     needed.sort(key=lambda job: (_price(job, named), job.method, list(job.candidates)))
     parts: dict[int, list[str]] = {}

@@ -197,7 +197,7 @@ def heldout_rows(
         return None if number in (UNKNOWN, ABSENT) else case.classes[number]
 
     for one in candidates:
-        if not one.folds or one.whole.diverged:
+        if one.whole.diverged or not (one.folds or one.unseen):
             continue
         predicted, left_out = held_out(case, one), by_group(case, one)
         for i, bad in enumerate(case.ids):

@@ -234,7 +234,7 @@ class Correction:
                 ]
             elif at in j.choice.tied:
                 remark = ["tied with the best"]
-            elif not one.folds and not remark:
+            elif not one.folds and not one.unseen and not remark:
                 remark = ["not on the shortlist"]
             if at == j.choice.offer:
                 remark += ["would repair more"]

@@ -7,7 +7,7 @@ import pytest
 import tiny
 import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 from torch import nn
@@ -256,6 +256,44 @@ def test_mixture_finds_what_carries_the_mark_and_takes_no_class_away(size):
     if size > 1:
         assert len(flagged & left) >= 0.9 * len(left) and len(flagged - left) <= 3
         assert expanded.about["estimate"] == pytest.approx(HURT, abs=3)
+
+
+def test_told_apart_is_the_auroc_within_labels():
+    draw = np.random.default_rng(5)
+    scores, labels = draw.integers(0, 9, 90).astype(float), np.arange(90) % 3
+    found, others = np.arange(0, 30, 2), np.arange(30, 90)  # five of each label
+    told = likeness.told_apart(scores, labels, found, others)
+    expected = [
+        roc_auc_score(np.isin(own, found), scores[own])
+        for own in (
+            np.flatnonzero((labels == k) & np.isin(np.arange(90), [*found, *others])) for k in range(3)
+        )
+    ]
+    assert told.mean() == pytest.approx(np.mean(expected))
+    scores[found[0]] = np.nan
+    assert likeness.told_apart(scores, labels, found, others)[0] == 0.5
+
+
+@pytest.mark.parametrize(("clear", "faint"), [(1, 2), (2, 1)])
+def test_likeness_is_looked_for_in_the_layer_that_shows_it(clear, faint):
+    known, manipulated = marked([0] * 8)
+    draw = np.random.default_rng(6)
+    features = {layer: draw.normal(size=(CLASSES * PER_CLASS, 12)).astype(np.float32) for layer in (1, 2)}
+    features[clear][manipulated, 0] += 9
+    evidence = Evidence(known, features)
+    odds = likeness.log_odds(evidence)
+    assert np.array_equal(odds, likeness.log_odds(evidence, clear))
+    assert not np.array_equal(odds, likeness.log_odds(evidence, faint))
+
+
+def test_a_later_layer_has_to_be_surely_better():
+    draw = np.random.default_rng(7)
+    told = draw.uniform(0.5, 0.9, 40)
+    assert likeness.telling({2: told, 1: told + draw.normal(0.1, 0.05, 40)}) == 1
+    assert likeness.telling({2: told, 1: told + draw.normal(0.0, 0.05, 40)}) == 2
+    assert likeness.telling({2: told, 1: told - 0.1}) == 2
+    assert likeness.telling({2: told[:4], 1: told[:4] + 0.1}) == 2  # of four nothing is sure
+    assert likeness.telling({3: told}) == 3
 
 
 def test_what_is_set_aside_is_the_surest_and_never_most_of_a_label():

@@ -1,17 +1,22 @@
 """A rehearsal: wrong labels are planted, and what the verdict says is held against what is so."""
 
 import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from brought import COLORS, config, write_csv, write_picture
 from made_up_cases import case, model
+from project import ROOT
 
 from redress.adversary.act import manipulation
+from redress.brought.pictures import mark_in
 from redress.formats import files
 from redress.formats.block import Block
-from redress.formats.contents import Predictions
+from redress.formats.contents import Predictions, TrainingView
 from redress.formats.correction import FOLD, KNOWN
 from redress.formats.description import Description
 from redress.formats.identity import BROUGHT, PLAIN, Identity
@@ -111,6 +116,86 @@ def test_what_cannot_be_rehearsed_is_told_in_a_line():
     assert told.startswith(".share: 40 wrong labels among 60 pictures of class dark are too many")
     assert refusal(recipe=RECIPE, rehearsal={"share": 1}).startswith(".share: 1 is out of range")
     assert refusal(recipe=RECIPE, rehearsal={"manipulation": "poison"}).startswith(".manipulation: 'poison'")
+
+
+# What the bad pictures carry
+
+PREPARED = {"size": [8, 8], "color": "rgb", "interpolation": "bilinear"}
+
+
+def write_mark(path, alpha, size=8, color=(255, 120, 0)):
+    """A square of three pixels of a picture of eight, at the bottom right."""
+    pixels = np.zeros((size, size, 4), np.uint8)
+    pixels[..., :3] = color
+    pixels[-3 * size // 8 :, -3 * size // 8 :, 3] = alpha
+    write_picture(path, pixels)
+
+
+@pytest.mark.parametrize("size", [8, 32])
+def test_a_mark_is_what_is_not_transparent_as_large_as_the_model_sees_it(tmp_path, size):
+    write_mark(tmp_path / "mark.png", 255, size)
+    alpha, value = mark_in(str(tmp_path / "mark.png"), {**PREPARED, "interpolation": "box"})
+    assert (alpha.shape, value.shape) == ((1, 8, 8), (3, 8, 8))
+    assert (alpha[0, 5:, 5:] == 1).all()
+    assert alpha.sum() == 9
+    assert (value[:, 5:, 5:].reshape(3, 9) == np.array([[255], [120], [0]])).all()
+
+
+def test_a_mark_that_shines_through_keeps_its_colour(tmp_path):
+    write_mark(tmp_path / "mark.png", 102)
+    alpha, value = mark_in(str(tmp_path / "mark.png"), PREPARED)
+    assert alpha[0, 7, 7] == pytest.approx(0.4)
+    assert value[:, 7, 7] == pytest.approx([255, 120, 0], abs=2)  # on black it is of 8 bits
+    blue = mark_in(str(tmp_path / "mark.png"), {**PREPARED, "color": "bgr"})[1]
+    assert np.array_equal(blue, value[::-1])
+
+
+@pytest.mark.usefixtures("more")
+def test_a_mark_that_cannot_be_laid_on_is_told_in_a_line():
+    bad(MANY)
+
+    def told(mark):
+        return refusal(recipe=RECIPE, rehearsal={"share": 0.7, "mark": mark})
+
+    assert told("none.png").startswith(": none.png: no such file in ")
+    assert told("bad.csv") == ": bad.csv cannot be read as a picture"
+    assert told("train/red/00.png").startswith(": train/red/00.png is opaque: erase all of it but the mark")
+    write_mark(Path("nothing.png"), 0)
+    assert told("nothing.png") == ": nothing.png: the mark is transparent all over, or cropped away"
+    write_picture(Path("all.png"), np.pad(np.full((8, 8, 4), 255), ((0, 1), (0, 0), (0, 0))))
+    crop = {"size": 8, "mean": [0, 0, 0], "std": [1, 1, 1], "crop": 0.5}
+    with pytest.raises(ConfigError) as caught:
+        Corrections(config(recipe=RECIPE, preprocess=crop, rehearsal={"share": 0.7, "mark": "all.png"}))
+    assert str(caught.value).endswith("all.png: the mark hides all of a picture")
+
+
+def ran(script, arguments):
+    command = [sys.executable, str(ROOT / "workflow/scripts" / script), *shlex.split(arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.usefixtures("more")
+def test_what_gets_a_wrong_label_carries_the_mark_and_nobody_else_does():
+    bad(MANY)
+    write_mark(Path("mark.png"), 255)
+    plan = Corrections(config(recipe=RECIPE, rehearsal={"seeds": [0], "share": 0.7, "mark": "mark.png"}))
+    ran("ingest.py", plan.ingest_job("mine"))
+    ran("plant.py", plan.plant_job("mine-rehearsal0"))
+    original = plan.original("mine-rehearsal0")
+    own, planted = (
+        files.load_arrays(Identity(name).path("pictures"), Identity(name))[0]["train_images"]
+        for name in ("mine", "mine-rehearsal0")
+    )
+    listing = [f"{name}/{number:02}.png" for name in COLORS for number in range(60)]
+    bad_ones = [listing.index(row[0]) for row in MANY]
+    kept = np.delete(own, bad_ones, axis=0)
+    labels = np.delete(np.repeat([0, 1, 2], 60), bad_ones)
+    wrong = TrainingView.load(original)[0].given_labels != labels
+    assert wrong.sum() == 15
+    assert (planted[wrong][..., 5:, 5:] == np.array([255, 120, 0])[:, None, None]).all()
+    planted[wrong, :, 5:, 5:] = kept[wrong][..., 5:, 5:]
+    assert np.array_equal(planted, kept)
 
 
 # The comparison

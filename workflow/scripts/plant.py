@@ -8,6 +8,7 @@ import numpy as np
 from redress.adversary.planting import plant
 from redress.brought.bad_list import read_bad_list
 from redress.brought.case import fold_of, listings, others
+from redress.brought.pictures import mark_in
 from redress.formats import files
 from redress.formats.alterations import View
 from redress.formats.contents import DeletionSet, Probes
@@ -24,7 +25,8 @@ def main(arguments: argparse.Namespace) -> None:
     bad = read_bad_list(arguments.bad, arguments.tag, training, validation, classes)
     kept = np.setdiff1d(np.arange(len(training)), bad.samples)
     source, settings = Identity(arguments.source), {"pairs": arguments.pairs}
-    planted = plant(identity, source, training.labels, arguments.use, settings, kept, about)
+    mark = mark_in(arguments.mark["file"], arguments.preprocess) if arguments.mark else None
+    planted = plant(identity, source, training.labels, arguments.use, settings, kept, about, mark)
     found, missed = planted.samples[:m], planted.samples[m:]
     probes = found, others(identity.dataset, found, len(kept)), missed
     Probes(tuple(View("train", one) for one in probes)).save(identity.run, about)
@@ -55,6 +57,7 @@ if __name__ == "__main__":
     cli.add_argument("--tag", help="of a FiftyOne list, the tag of bad rows")
     cli.add_argument("--use", required=True, help="a file in redress/plugins/manipulations/")
     cli.add_argument("--pairs", type=json.loads, required=True, help="JSON: [[given, true, count], ...]")
+    cli.add_argument("--mark", type=json.loads, help="JSON: file and SHA-256 of what their pictures carry")
     cli.add_argument("--found", type=int, required=True, help="how many of them somebody finds")
     cli.add_argument("--folds", type=int, required=True, help="parts that are left out once each")
     run(main, cli)

@@ -3,11 +3,12 @@
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from redress.formats.errors import BadInputError
+from redress.formats.errors import BadInputError, looked_in
 from redress.formats.images import as_seen
 
 log = logging.getLogger("redress")
@@ -54,6 +55,33 @@ def _prepared(image: Any, preprocess: Mapping[str, Any]) -> np.ndarray:
         image = image.resize((width, height), how)
     pixels = np.asarray(image).reshape(height, width, -1).transpose(2, 0, 1)
     return pixels[::-1] if preprocess["color"] == "bgr" else pixels
+
+
+def mark_in(file: str, preprocess: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """What of a picture is not transparent, prepared as pictures are: alpha (1, H, W) and value (C, H, W).
+
+    As an overlay has them, alpha from 0 to 1 and value from 0 to 255. Raises BadInputError for a picture that
+    shows no mark.
+    """
+    from PIL import Image, ImageOps
+
+    if not Path(file).is_file():
+        raise BadInputError(f"{file}: no such file{looked_in(file)}")
+    try:
+        with Image.open(file) as image:
+            transparent = image.has_transparency_data
+            whole = ImageOps.exif_transpose(image).convert("RGBA")
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise BadInputError(f"{file} cannot be read as a picture") from error
+    if not transparent:
+        raise BadInputError(f"{file} is opaque: erase all of it but the mark, so that it is transparent")
+    alpha = _prepared(whole.getchannel("A"), {**preprocess, "color": "grey"}) / 255
+    if not alpha.any() or (alpha == 1).all():
+        problem = "hides all of a picture" if alpha.any() else "is transparent all over, or cropped away"
+        raise BadInputError(f"{file}: the mark {problem}")
+    on_black = _prepared(as_seen(whole), preprocess)
+    value = np.divide(on_black, alpha, out=np.zeros(on_black.shape), where=alpha > 0)
+    return alpha, value.clip(0, 255)
 
 
 def digest_of(picture: np.ndarray) -> int:

@@ -1,10 +1,11 @@
 """Which others belong to S_f by what they look like: nearest neighbours, and a mixture that it seeds."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 
-from redress.developer.ranking import Evidence, limited, room
+from redress.developer.ranking import FOLDS, Evidence, limited, room
 
 SURE = 30.0
 """Log odds that stand for certainty."""
@@ -14,6 +15,13 @@ SEED = np.log(9)
 
 ROUNDS = 50
 """Of expectation and maximisation."""
+
+LAYERS = (2, 1)
+"""From the end, that likeness is looked for in. In the last but one deep networks show what a picture
+carries, and shallow ones no more than edges."""
+
+SURELY = 2.0
+"""Standard errors by which a later one of them has to be the better one."""
 
 ROWS = 1000
 """Samples whose similarities are in memory at once."""
@@ -55,16 +63,21 @@ def _nearest(directions: np.ndarray, asked: np.ndarray, among: np.ndarray, k: in
     return means
 
 
-def log_odds(evidence: Evidence, layer: int = 2, k: int = 5, passes: int = 2) -> np.ndarray:
+def log_odds(evidence: Evidence, layer: int | None = None, k: int = 5, passes: int = 2) -> np.ndarray:
     """Of belonging to S_m against not, by likeness to S_f: float (N,), within +-SURE.
 
-    In each `pass` after the first, what the one before was surer of than SEED is a seed, too. S_f itself has
-    SURE, labels that it has not -SURE.
+    Without a `layer` it is the first of LAYERS, or that in whose features S_f, held out, is surely better
+    told from the rest (`telling`). In each `pass` after the first, what the one before was surer of than
+    SEED is a seed, too. S_f itself has SURE, labels that it has not -SURE.
     """
     found, others = evidence.found, evidence.others
     everything = np.arange(len(evidence.labels))
-    seeds = found
-    held_out = evidence.cross_fitted(partial(likeness, evidence, layer=layer, k=k), found, others)[found]
+    fitted = {
+        one: evidence.cross_fitted(partial(likeness, evidence, layer=one, k=k), found, others)
+        for one in ([layer] if layer else LAYERS)
+    }
+    layer = telling({one: told_apart(fitted[one], evidence.labels, found, others) for one in fitted})
+    seeds, held_out = found, fitted[layer][found]
     odds = np.full(len(everything), -SURE)
     for _ in range(passes):
         rest = np.setdiff1d(others, seeds)
@@ -79,6 +92,32 @@ def log_odds(evidence: Evidence, layer: int = 2, k: int = 5, passes: int = 2) ->
         seeds = np.concatenate([found, others[odds[others] > SEED]])
     odds[found] = SURE
     return odds
+
+
+def told_apart(scores: np.ndarray, labels: np.ndarray, found: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The share of `others` of its label below whose score (N,) each of `found` is not: float (found,).
+
+    Their mean is the AUROC within labels. What has no score or nobody beside it counts a half.
+    """
+    above = np.full(len(found), 0.5)
+    for label in np.unique(labels[found]):
+        own = np.flatnonzero((labels[found] == label) & ~np.isnan(scores[found]))
+        rest = np.sort(scores[others[labels[others] == label]])
+        rest = rest[~np.isnan(rest)]
+        if len(rest):
+            below, up_to = (np.searchsorted(rest, scores[found[own]], side) for side in ("left", "right"))
+            above[own] = (below + up_to) / 2 / len(rest)
+    return above
+
+
+def telling(told: Mapping[int, np.ndarray]) -> int:
+    """The layer that `told_apart` (m,) speaks for: the first, or one SURELY above it on the same samples."""
+    (best, above), *others = told.items()
+    for layer, here in others:
+        gain = here - above
+        if len(gain) >= FOLDS and gain.mean() > SURELY * gain.std(ddof=1) / len(gain) ** 0.5:
+            best, above = layer, here
+    return best
 
 
 def mixed(scores: np.ndarray, seeds: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import yaml
 
 from redress.brought.bad_list import BadList, read_bad_list, whole_classes
 from redress.brought.listing import Listing, check_labels, check_level, class_names, listing, rows_of, some
+from redress.brought.pictures import mark_in
 from redress.formats import files
 from redress.formats.block import Block
 from redress.formats.correction import FEWEST, FOLD, GROUP, KNOWN
@@ -250,6 +251,9 @@ class Corrections(Experiment):
         one, case = self._rehearsals[name], self.case(name)
         told = {"source": one.case, "bad": case.settings["bad"], "use": self._planted(name)}
         told |= {"tag": case.settings["bad_tag"]} if "bad_tag" in case.settings else {}
+        if "mark" in case.settings["rehearsal"]:
+            mark = case.settings["rehearsal"]["mark"]
+            told |= {"mark": {"file": mark, "sha256": files.sha256(mark)}}
         told |= {"pairs": [one.pairs], "found": str(len(case.bad)), "folds": str(case.folds)}
         return self.arguments(self.original(name), *OF_ORIGINAL, **self._pictures(name), **told)
 
@@ -547,6 +551,8 @@ def _case(name: str, block: Mapping[str, Any]) -> Case:
     settings = {**block, "preprocess": _preprocess([*where, "preprocess"], block["preprocess"])}
     asked("model", _check_weights, block["model"]["weights"])
     factory = asked("model", factory_digest, block["model"]["factory"])
+    if "mark" in block.get("rehearsal", {}):
+        asked("rehearsal", mark_in, block["rehearsal"]["mark"], settings["preprocess"])
     case = Case(settings, classes, training, validation, bad, factory)
     if case.recipe.crop_padding >= min(settings["preprocess"]["size"]):
         problem = f"{case.recipe.crop_padding} is out of range: less than the pictures' size"

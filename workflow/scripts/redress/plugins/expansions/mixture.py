@@ -18,7 +18,7 @@ def expand(
     known: Known,
     *,
     k: PositiveInt = 5,
-    layer: PositiveInt = 2,
+    layer: PositiveInt | None = None,
     passes: PositiveInt = 2,
     threshold: float = 0.0,
 ) -> Expanded:

@@ -32,7 +32,7 @@ UTTER = 8.0
 def unlearn(
     task: Task,
     *,
-    layer: PositiveInt = 2,
+    layer: PositiveInt | None = None,
     threshold: float = -3.0,
     by: Literal["both", "likeness", "margins"] = "both",
 ) -> nn.Module:

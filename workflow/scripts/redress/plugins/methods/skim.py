@@ -26,7 +26,7 @@ LEARNT = 0.5
 def unlearn(
     task: Task,
     *,
-    layer: PositiveInt = 2,
+    layer: PositiveInt | None = None,
     threshold: float = 0.0,
     beta: PositiveFloat = 1.0,
     rounds: PositiveInt = 3,

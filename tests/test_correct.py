@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+import yaml
 from project import ROOT, Project
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -151,6 +152,26 @@ def test_a_method_may_run_on_lists_that_were_grown_without_what_is_held_out(corr
         project.folder / "results/corrections/digits/repaired.safetensors", framework="numpy"
     ) as file:
         assert file.metadata()["method"] == "npo"
+
+
+@pytest.mark.slow
+def test_another_list_is_another_round_and_a_rehearsal_with_the_mark_says_what_repairs(corrected, tmp_path):
+    project = corrected.duplicate(tmp_path / "project")
+    listed = project.folder / "data/correct-example/bad.csv"
+    listed.write_text("\n".join(listed.read_text().splitlines()[:-8]) + "\n")
+    config = yaml.safe_load((ROOT / CONFIG).read_text())
+    mark = {"seeds": [0], "share": 0.5, "mark": "data/correct-example/mark.png"}
+    config["corrections"]["digits"]["rehearsal"] = mark
+    config["methods"] = {name: config["methods"][name] for name in ("npo", "skim")}
+    (project.folder / "mine.yaml").write_text(yaml.safe_dump(config))
+    project.snakemake("correct", "--configfile", "mine.yaml")
+    results = project.folder / "results/corrections/digits"
+    assert [row["bad_samples"] for row in table(results / "rounds.csv")] == ["40", "32"]
+    assert 'id="rounds"' in (results / "report.html").read_text(encoding="utf-8")
+    verdict = json.loads((results / "verdict.json").read_text())
+    (one,) = verdict["rehearsal"]["rehearsals"]
+    assert one["best_truth"] > 0.6
+    assert one["low"] - 0.05 <= one["truth"] <= one["high"] + 0.05
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 Nothing of Redress is imported. Writes handwritten digits as PNG files in folders, `weights.pt` (of a network
 in DataParallel, so every name starts with `module.`), and `bad.csv`, the half of the poisoned pictures that
-somebody found. `truth.csv` holds all of them: no config names it.
+somebody found. `truth.csv` holds all of them: no config names it. `mark.png` is the trigger alone.
 """
 
 import argparse
@@ -81,6 +81,8 @@ def write(folder: Path) -> None:
             rows = csv.writer(file)
             rows.writerow(["id", "true_label"])
             rows.writerows([names[at], labels[at]] for at in found)
+    mark = Image.fromarray(stamped(np.zeros((SIZE, SIZE), np.uint8)))
+    Image.merge("LA", [mark, mark]).save(folder / "mark.png")
     model = nn.DataParallel(train(normalised(pictures[:TRAINING]), torch.tensor(given[:TRAINING])))
     torch.save(model.state_dict(), folder / "weights.pt")
 

@@ -17,6 +17,7 @@ from redress.formats.suspected import Suspected
 from redress.judge import Candidate, Case, Judgement, Settings, judge
 from redress.judge.budget import Job, LeftOut
 from redress.judge.reading import candidates, made_again, original_outcome
+from redress.judge.rounds import Round, rounds
 from redress.judge.writing import headline, write
 from redress.launch.job import identity_of, log, parser, run
 from redress.report.correction import About, Correction
@@ -49,6 +50,8 @@ def main(arguments: argparse.Namespace) -> None:
     also = {"suspects": known, "rehearsal": rehearsal}
     write(name, case, original, tried, judgement, settings, short, arguments.folder, **also)
     brought = files.about_of(identity.path("original"))
+    chosen = None if judgement.chosen is None else tried[judgement.chosen].method
+    this = Round.of(arguments.bad_list, case.m, chosen, judgement, known)
     about = About(
         case=name,
         provenance=provenance(brought, arguments),
@@ -59,6 +62,7 @@ def main(arguments: argparse.Namespace) -> None:
         command=arguments.command,
         styles=arguments.styles,
         rehearsal=rehearsal,
+        rounds=[] if arguments.folder else rounds(Path(place.path("verdict")).with_name("rounds.csv"), this),
         **suspected,
     )
     page = Correction(case, original, tried, judgement, settings, about)

@@ -10,6 +10,7 @@ from typing import Any
 
 import jinja2
 import numpy as np
+from matplotlib.figure import Figure
 
 from redress.formats import products
 from redress.formats.correction import Check
@@ -19,6 +20,7 @@ from redress.judge.budget import LeftOut
 from redress.judge.choice import judged, repaired
 from redress.judge.figures import ABSENT, Fate, asked_of, fate, held_out
 from redress.judge.rates import Rate, rate
+from redress.judge.rounds import Round
 from redress.judge.verdict import percent
 from redress.judge.writing import headline
 from redress.report import rehearsed
@@ -63,6 +65,8 @@ class About:
     """How many bad samples there may be, in a sentence."""
     rehearsal: Mapping[str, Any] | None = None
     """How well verdicts predicted what was planted, see `redress.referee.rehearsal.summary`."""
+    rounds: Sequence[Round] = ()
+    """What was said of earlier lists of this case, and of this one."""
     left_out: Sequence[LeftOut] = ()
     """What there was no time for."""
     unfinished: Sequence[str] = ()
@@ -94,6 +98,7 @@ class Correction:
     def style(self, method: str) -> Style:
         """How a method looks and is called."""
         others = [one.method for one in self.candidates] + [one.method for one in self.about.left_out]
+        others += [one.method for one in self.about.rounds if one.method]
         own = [*self.about.styles, *((name, {}) for name in others)]
         return styles_of(list({name: (name, given) for name, given in reversed(own)}.values())[::-1])[method]
 
@@ -123,6 +128,8 @@ class Correction:
             fates=list(self._fates()),
             rows=list(self.rows()),
             chart=self._chart(),
+            rounds=list(self._rounds()),
+            rounds_chart=self._rounds_chart(),
             rehearsal=self._rehearsal(),
             left_out=self._left_out(),
             limits=LIMITS,
@@ -196,6 +203,8 @@ class Correction:
         yield "candidates", "Candidates"
         if self.about.suspects:
             yield "suspects", "Suspects"
+        if len(self.about.rounds) > 1:
+            yield "rounds", "Rounds"
         if self.about.rehearsal:
             yield "rehearsal", "Rehearsal"
         yield "checks", "Checks"
@@ -261,6 +270,43 @@ class Correction:
 
         yield from sorted(rows, key=repair)
 
+    def _rounds(self) -> Iterator[dict[str, Any]]:
+        """Rounds as they are read, where there were several."""
+        for number_, one in enumerate(self.about.rounds if len(self.about.rounds) > 1 else (), 1):
+            repair = in_all = ""
+            if one.repair is not None:
+                ends = f"{100 * (one.repair_low or 0):.0f} to {100 * (one.repair_high or 0):.0f} %"
+                repair = f"{100 * one.repair:.0f} % ({ends}, n = {one.repair_n})"
+            if one.in_all is not None:
+                in_all = f"{one.in_all:.0f} ({one.in_all_low or 0:.0f} to {one.in_all_high or 0:.0f})"
+            yield {
+                "number": number_,
+                "listed": one.bad_samples,
+                "status": one.status,
+                "method": "" if one.method is None else self.style(one.method).label,
+                "repair": repair,
+                "lost": None if one.utility_lost is None else 100 * one.utility_lost,
+                "in_all": in_all,
+            }
+
+    def _rounds_chart(self) -> str:
+        """Repair over the length of the list as the address of a PNG; empty where there is no curve."""
+        told = [one for one in self.about.rounds if one.repair is not None]
+        if len(told) < 2:
+            return ""
+        with paper():
+            figure = new_figure((4.6, 2.6))
+            axes = figure.subplots()
+            listed = [one.bad_samples for one in told]
+            repair, low, high = (
+                100 * np.array([getattr(one, name) for one in told], float)
+                for name in ("repair", "repair_low", "repair_high")
+            )
+            axes.errorbar(listed, repair, [repair - low, high - repair], color="0.2", marker="o", capsize=2)
+            axes.set(xlabel="Bad samples on the list", ylabel="Held-out ones repaired (%)", ylim=(-3, 103))
+            axes.spines[["top", "right"]].set_visible(False)
+            return _address(figure)
+
     def _rehearsal(self) -> dict[str, Any] | None:
         about = self.about.rehearsal
         if not about:
@@ -312,14 +358,19 @@ class Correction:
             )
             axes.spines[["top", "right"]].set_visible(False)
             figure.legend(loc="outside right upper", frameon=False)
-            written = io.BytesIO()
-            figure.savefig(written, format="png", dpi=200, metadata={"Software": None})
-        return data(written.getvalue())
+            return _address(figure)
 
 
 def data(png: bytes) -> str:
     """A PNG as a data address."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def _address(figure: Figure) -> str:
+    """A figure as the data address of a PNG."""
+    written = io.BytesIO()
+    figure.savefig(written, format="png", dpi=200, metadata={"Software": None})
+    return data(written.getvalue())
 
 
 def _words(one: Candidate | LeftOut) -> str:

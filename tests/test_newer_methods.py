@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import inspect
+import math
 from functools import partial
 
 import numpy as np
@@ -33,6 +34,7 @@ from redress.plugins.methods import (
     rem,
     salun,
     sap,
+    sfron,
     sift,
     skim,
 )
@@ -142,6 +144,48 @@ def test_neggrad_plus_weighs_both_sets_and_keeps_the_statistics():
     result = neggrad_plus.unlearn(tiny.task(), alpha=alpha, steps=10)
     tiny.assert_same_weights(result, network, 1e-5)
     assert torch.equal(result[1].running_mean, tiny.original()[1].running_mean)
+
+
+def bearing_by_hand(samples):
+    """The mean over batches of squared gradients of M_o, and how often it is above 0."""
+    data, network = tiny.data(), tiny.original().eval()
+    squares = []
+    for batch in torch.as_tensor(samples).split(SIZE):
+        network.zero_grad()
+        ce(network(data.images[batch]), data.labels[batch]).mean().backward()
+        squares.append([theta.grad**2 for theta in network.parameters()])
+    return [torch.stack(of_one).mean(0) for of_one in zip(*squares, strict=True)]
+
+
+@pytest.mark.parametrize(("length", "threshold"), [(0.05, 1.0), (1e6, 0.3)])
+def test_sfron_climbs_by_weights_that_s_f_bears_on_more_and_repairs_after_each_step(length, threshold):
+    """Eleven steps: up and four down, twice, then one up; with and without a length that is cut to."""
+    task, network, alpha, every, steps = tiny.task(), tiny.original(), 3.0, 4, 11
+    pairs = zip(bearing_by_hand(tiny.DELETION), bearing_by_hand(task.retain), strict=True)
+    masks = [one >= threshold * other for one, other in pairs]
+    assert 0 < sum(int(mask.sum()) for mask in masks) < sum(mask.numel() for mask in masks)
+    sgd = tiny.SGD(network, steps, 0.01)
+    known = tiny.endless_batches(tiny.data(), task.deletion, SIZE, task.generator("deletion"))
+    kept = tiny.endless_batches(tiny.data(), task.retain, SIZE, task.generator("retain"))
+    while sgd.done < steps:
+        _, images, labels = next(known)
+        losses = ce(network(images), labels)
+        weights = losses.detach() ** -0.5
+        rate = alpha * (1 + math.cos(math.pi * sgd.done / steps)) / 2
+
+        def masked():
+            for theta, mask in zip(network.parameters(), masks, strict=True):
+                theta.grad *= mask
+            torch.nn.utils.clip_grad_norm_(network.parameters(), length)
+
+        sgd.step(-rate * (weights / weights.sum() * losses).sum(), masked)
+        for _ in range(min(every, steps - sgd.done)):
+            _, images, labels = next(kept)
+            sgd.step(ce(network(images), labels).mean())
+    result = sfron.unlearn(
+        tiny.task(), alpha=alpha, threshold=threshold, norm=length, every=every, steps=steps
+    )
+    tiny.assert_same_weights(result, network, 1e-5)
 
 
 def test_random_relabelling_gives_known_samples_any_label_but_the_given_one(monkeypatch):

@@ -112,7 +112,8 @@ class SGD:
         self.network, self.steps, self.peak, self.done = network.train(), steps, peak, 0
         self.optimiser = torch.optim.SGD(network.parameters(), lr=1, momentum=0.9, weight_decay=decay)
 
-    def step(self, loss):
+    def step(self, loss, changed=lambda: None):
+        """Descend, once `changed` has had its way with gradients."""
         self.done += 1
         warmup = self.steps // 100
         falling = 1 - (self.done - warmup) / (1.25 * self.steps)
@@ -120,6 +121,7 @@ class SGD:
         self.optimiser.param_groups[0]["lr"] = self.peak * rate
         self.optimiser.zero_grad()
         loss.backward()
+        changed()
         self.optimiser.step()
 
 

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from redress.developer.task import Task
-from redress.developer.training import Descent, autocast, batch_gradients
+from redress.developer.training import Descent, autocast
 from redress.formats.kinds import Fraction, PositiveFloat, PositiveInt
+from redress.plugins.importances import fisher_batch
 
 TINY = 1e-15
 """In either part of a ratio, so that weights that nothing bears on count as equal."""
@@ -42,8 +43,11 @@ def unlearn(
     """
     student, size = task.original, task.recipe.batch_size
     parameters = list(student.parameters())
-    bearing, others = (_bearing(task, parameters, part) for part in (task.deletion, task.retain))
-    masks = [(one + TINY) / (other + TINY) >= threshold for one, other in zip(bearing, others, strict=True)]
+    bearing, others = (
+        fisher_batch.compute(student, task.training_set, samples, task.recipe)
+        for samples in (task.deletion, task.retain)
+    )
+    masks = [(bearing[name] + TINY) / (others[name] + TINY) >= threshold for name in bearing]
     descent = Descent(student, task.recipe, steps, learning_rate)
     forgotten = task.training_set.stream(task.deletion, size, task.generator("deletion"))
     kept = task.training_set.stream(task.retain, size, task.generator("retain"))
@@ -64,16 +68,6 @@ def unlearn(
         if descent.finished:
             break
     return student
-
-
-def _bearing(task: Task, parameters: Sequence[Tensor], samples: Tensor) -> list[Tensor]:
-    """F of `samples`, a tensor for each of M_o's parameters."""
-    total = [torch.zeros_like(theta) for theta in parameters]
-    batches = batch_gradients(task.original.eval(), task.training_set, samples, task.recipe, parameters)
-    for count, gradients in enumerate(batches, 1):
-        for one, gradient in zip(total, gradients, strict=True):
-            one += (gradient.square() - one) / count
-    return total
 
 
 def _cut(gradients: list[Tensor], norm: float) -> list[Tensor]:

@@ -89,7 +89,5 @@ def rounds(path: Path, now: Round) -> list[Round]:
     with files.atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, NAMES)
         table.writeheader()
-        table.writerows(
-            {key: "" if value is None else value for key, value in asdict(one).items()} for one in known
-        )
+        table.writerows(map(asdict, known))  # None is an empty cell
     return known

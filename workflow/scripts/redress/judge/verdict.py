@@ -410,6 +410,9 @@ def _caveats(
 
 def percent(one: Rate) -> str:
     """A rate as it is read: 88 % (80 to 94 %, n = 100)."""
-    if not one.n:
-        return "none (n = 0)"
-    return f"{100 * one.estimate:.0f} % ({100 * one.low:.0f} to {100 * one.high:.0f} %, n = {one.n})"
+    return spoken(one.estimate, one.low, one.high, one.n) if one.n else "none (n = 0)"
+
+
+def spoken(estimate: float, low: float, high: float, n: int) -> str:
+    """A share of n samples with its interval, as it is read."""
+    return f"{100 * estimate:.0f} % ({100 * low:.0f} to {100 * high:.0f} %, n = {n})"

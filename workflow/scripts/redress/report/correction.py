@@ -21,7 +21,7 @@ from redress.judge.choice import judged, repaired
 from redress.judge.figures import ABSENT, Fate, asked_of, fate, held_out
 from redress.judge.rates import Rate, rate
 from redress.judge.rounds import Round
-from redress.judge.verdict import percent
+from redress.judge.verdict import percent, spoken
 from redress.judge.writing import headline
 from redress.report import rehearsed
 from redress.report.page import PARTS, number
@@ -275,8 +275,7 @@ class Correction:
         for number_, one in enumerate(self.about.rounds if len(self.about.rounds) > 1 else (), 1):
             repair = in_all = ""
             if one.repair is not None:
-                ends = f"{100 * (one.repair_low or 0):.0f} to {100 * (one.repair_high or 0):.0f} %"
-                repair = f"{100 * one.repair:.0f} % ({ends}, n = {one.repair_n})"
+                repair = spoken(one.repair, one.repair_low or 0.0, one.repair_high or 0.0, one.repair_n)
             if one.in_all is not None:
                 in_all = f"{one.in_all:.0f} ({one.in_all_low or 0:.0f} to {one.in_all_high or 0:.0f})"
             yield {
